@@ -1,0 +1,49 @@
+# Every target makes the virtual environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_DIR ?= $(CURDIR)/.cache/demo
+
+.PHONY: demo test check lab bench format clean help
+
+help:  ## Show the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ATT needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.core: $(BIN)/uv pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	@touch $@
+
+$(VENV)/.all: $(BIN)/uv pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,lab,dask]'
+	@touch $@ $(VENV)/.core
+
+demo: $(VENV)/.core  ## Run a service and a real NeMo Agent Toolkit app: health, logs, crash, restart, adoption.
+	@$(BIN)/python -m att.demo --dir $(DEMO_DIR)
+
+test: check  ## Check the code, then run every test with real processes, servers, NAT and notebooks.
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
+
+check: $(VENV)/.all  ## Lint, format, types and layers.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/.all  ## Bring the code into its format.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lab: $(VENV)/.all  ## Open JupyterLab with the extension on the notebooks.
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+bench: $(VENV)/.all  ## Measure against peers, side by side; prints ratios.
+	$(BIN)/python -m tests.benchmarks
+
+clean:  ## Remove environments and caches.
+	rm -rf $(VENV) .cache dist

@@ -1,0 +1,7 @@
+"""Runs the command line with `python -m att`."""
+
+import sys
+
+from att.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""The client: finds the server or opens a workspace, and gives every operation its one Python address."""

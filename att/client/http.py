@@ -1,0 +1,220 @@
+"""The way to ATT in a Jupyter server: REST, problem documents, and streams that resume from their cursor."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from att.client.sse import ServerSentEvent, read_events
+from att.client.transports import Mode
+from att.errors import ATTError, Unauthenticated, Unavailable, error_from_problem
+from att.models import Page
+from att.operations import Operation
+
+if TYPE_CHECKING:
+    from att.runtime.logs import RawPage
+    from att.surfaces.handwritten import RawLogArguments
+
+__all__ = ["API_PATH", "HttpTransport", "is_loopback"]
+
+API_PATH = "api/v1"
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 60.0
+_SILENCE_SECONDS = 45.0
+"""Without a byte for so long a stream is taken for dead and opened again."""
+_RECONNECT_SECONDS = 30.0
+"""A stream that is lost is opened again for so long."""
+_AGAIN_SECONDS = 0.3
+
+
+class HttpTransport:
+    """Speaks to one server. Environment proxies are ignored for a server on this machine."""
+
+    mode: Mode = "server"
+
+    def __init__(
+        self, url: str, token: str | None = None, *, sock: str | None = None, certfile: str | None = None
+    ) -> None:
+        self.where = url.rstrip("/") + "/"
+        self.token = token
+        verify = _trusting(certfile) if certfile else True
+        self._client = httpx.Client(
+            base_url=f"{self.where}{API_PATH}",
+            headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {}),
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=not is_loopback(url),
+            verify=verify,
+            transport=httpx.HTTPTransport(uds=sock, verify=verify) if sock else None,
+        )
+
+    def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
+        request = self._request(operation, operation.validate(given))
+        if operation.slow:
+            request.extensions["timeout"] = httpx.Timeout(None, connect=_CONNECT_SECONDS).as_dict()
+        with self._reaching():
+            response = self._client.send(request)
+        self._raise_for(response)
+        return self._parsed(operation, response.content)
+
+    def pages(
+        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None
+    ) -> Iterator[Page | None]:
+        arguments = operation.validate(given)
+        cursor: str | None = None
+        reached_at = time.monotonic()
+        while True:
+            request = self._request(operation, arguments)
+            request.headers.update({"Accept": "text/event-stream"} | ({"Last-Event-ID": cursor} if cursor else {}))
+            try:
+                for event in self._events(request, tick_seconds):
+                    reached_at, cursor = time.monotonic(), event.id or cursor
+                    if event.kind == "page":
+                        yield self._parsed(operation, event.data)
+                    elif event.kind == "end":
+                        return
+                    elif tick_seconds is not None:
+                        yield None
+                time.sleep(_AGAIN_SECONDS)
+            except httpx.ReadTimeout:
+                yield from (None,) if tick_seconds is not None else ()
+            except httpx.TransportError as error:
+                if time.monotonic() - reached_at > _RECONNECT_SECONDS:
+                    self._unreachable(error)
+                time.sleep(_AGAIN_SECONDS)
+
+    def raw_log(self, arguments: RawLogArguments) -> RawPage:
+        from att.runtime.logs import RawPage
+
+        query = arguments.model_dump(exclude={"project"}, exclude_none=True)
+        with self._reaching():
+            response = self._client.get(f"projects/{arguments.project}/runtime/logs/raw", params=query)
+        self._raise_for(response)
+        told = response.headers
+        lost = told.get("ATT-Lost-Bytes")
+        return RawPage(
+            data=response.content,
+            cursor=told.get("ATT-Cursor"),
+            has_more=told.get("ATT-Has-More") == "true",
+            truncated=told.get("ATT-Truncated") == "true",
+            lost_bytes=int(lost) if lost is not None else None,
+            run_changed=told.get("ATT-Run-Changed") == "true",
+            run_id=told.get("ATT-Run-Id"),
+        )
+
+    @contextlib.contextmanager
+    def archive(self, project: str) -> Iterator[Iterator[bytes]]:
+        with self._reaching(), self._client.stream("GET", f"projects/{quote(project, safe='')}/archive") as response:
+            if not response.is_success:
+                response.read()
+            self._raise_for(response)
+            yield response.iter_bytes()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _request(self, operation: Operation, arguments: BaseModel) -> httpx.Request:
+        values = arguments.model_dump(mode="json", exclude_unset=True)
+        parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "body": {}}
+        for parameter in operation.wire_parameters:
+            if parameter.name in values:
+                parts[parameter.location][parameter.name] = values[parameter.name]
+        path = operation.path.format(**{name: quote(str(value), safe="") for name, value in parts["path"].items()})
+        body = parts["body"] if operation.method in ("POST", "PUT", "PATCH") else None
+        return self._client.build_request(operation.method, path.lstrip("/"), params=_query(parts["query"]), json=body)
+
+    def _events(self, request: httpx.Request, tick_seconds: float | None) -> Iterator[ServerSentEvent]:
+        """Yield the events of one stream. Raises what the server answers or tells instead."""
+        timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS).as_dict()
+        request.extensions["timeout"] = timeout
+        response = self._client.send(request, stream=True)
+        try:
+            if not response.is_success:
+                response.read()
+                self._raise_for(response)
+            # Read anew for the body: silence may then be as short as a tick.
+            timeout["read"] = tick_seconds or _SILENCE_SECONDS
+            for event in read_events(response.iter_lines()):
+                if event.kind == "problem":
+                    raise error_from_problem(json.loads(event.data))
+                yield event
+        finally:
+            response.close()
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            self._unreachable(error)
+
+    def _unreachable(self, error: httpx.TransportError) -> NoReturn:
+        if isinstance(error, httpx.ReadTimeout):
+            why = f"did not answer within {_ANSWER_SECONDS:g} s; what was asked for may go on"
+        else:
+            why = f"cannot be reached ({error})"
+        raise Unavailable(
+            f"ATT's server at {self.where} {why}. See whether the Jupyter server runs, then connect again with "
+            "att.connect().",
+            url=self.where,
+        ) from error
+
+    def _raise_for(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        if response.headers.get("content-type", "").startswith("application/problem+json"):
+            raise error_from_problem(response.json())
+        raise _foreign_answer(self.where, response)
+
+    def _parsed(self, operation: Operation, content: bytes | str) -> Any:
+        """Read a result, ignoring fields that a newer server of the same major version may send."""
+        try:
+            return operation.result_adapter.validate_json(content, extra="ignore")
+        except ValidationError as error:
+            raise Unavailable(
+                f"What {self.where} answered to {operation.name} is not what this version of jupyter-att expects "
+                f"({error.error_count()} differences). Install the same version on both sides."
+            ) from error
+
+
+def _foreign_answer(where: str, response: httpx.Response) -> ATTError:
+    """Translate an answer that is not ATT's own: a login page, a proxy, a server without ATT."""
+    status = response.status_code
+    if status in (401, 403) or response.is_redirect:
+        return Unauthenticated(
+            f"The Jupyter server at {where} refused the token. Give one with att.connect(url, token) or ATT_TOKEN.",
+            url=where,
+            http_status=status,
+        )
+    hint = "ATT is not loaded there: install jupyter-att and restart it" if status == 404 else "see the server's log"
+    return Unavailable(f"The server at {where} answered {status}; {hint}.", url=where, http_status=status)
+
+
+def _trusting(certfile: str) -> ssl.SSLContext:
+    """Trust exactly the certificate that a server of this user has published, whatever name is on it."""
+    context = ssl.create_default_context(cafile=certfile)
+    context.check_hostname = False
+    return context
+
+
+def _query(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL means this machine."""
+    host = httpx.URL(url).host
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

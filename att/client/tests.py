@@ -1,0 +1,125 @@
+"""The tests of a project in the caller's hands: `p.tests`, the run that can be waited for, and what it looks like."""
+
+from __future__ import annotations
+
+from att.client.live import LiveRun, live
+from att.client.remote import Group, project_remote
+from att.client.views import Facts, Table, Text, View, brief, state, view
+from att.errors import TestsFailed
+from att.testing.models import TestRun, TestRunPage
+from att.testing.operations import TestOperations
+
+__all__ = ["LiveTestRun", "Tests"]
+
+_SHOWN_FAILURES = 5
+_COUNTS = ("passed", "failed", "errors", "skipped", "xfailed", "xpassed", "rerun", "deselected", "warnings")
+_NOTHING = "-"
+
+
+class LiveTestRun(LiveRun, TestRun):
+    """A test run as it was when it was read, with the ways to read it again, wait for it and cancel it."""
+
+    __test__ = False
+
+    def check(self) -> LiveTestRun:
+        """Return the run if every test passed, after waiting for its end; for notebooks that have to go red.
+
+        Raises TestsFailed with the counts, the first failures and the run's id otherwise, also when no test ran.
+        """
+        ended = self.wait() if self.state == "running" else self
+        if ended.status != "passed":
+            raise TestsFailed(
+                _verdict(ended),
+                project=ended.project,
+                run_id=ended.run_id,
+                status=ended.status,
+                counts=_counts(ended),
+                failures=[
+                    {"nodeid": failure.nodeid, "phase": failure.phase, "message": failure.message}
+                    for failure in ended.failures[:_SHOWN_FAILURES]
+                ],
+            )
+        return ended
+
+
+class Tests(Group):
+    """The project's tests: `p.tests`."""
+
+    __test__ = False
+
+    run = live(TestOperations.run, LiveTestRun)
+    status = live(TestOperations.status, LiveTestRun)
+    cancel = live(TestOperations.cancel, LiveTestRun)
+    results = project_remote(TestOperations.results)
+    runs = project_remote(TestOperations.runs)
+
+
+def _counts(run: TestRun) -> dict[str, int]:
+    return {name: getattr(run, name) for name in _COUNTS if getattr(run, name)}
+
+
+def _said(run: TestRun) -> str:
+    counts = ", ".join(f"{number} {name}" for name, number in _counts(run).items())
+    return counts or "no tests"
+
+
+def _verdict(run: TestRun) -> str:
+    """Say in a few lines what is red."""
+    how = "" if run.status == "failed" else f" ({run.message.rstrip('.')})"
+    first = [f"{item.nodeid}: {item.message.strip().partition(chr(10))[0]}" for item in run.failures[:_SHOWN_FAILURES]]
+    more = len(run.failures) - len(first)
+    lines = [f"The tests of {run.project} are {run.status or 'running'}{how}: {_said(run)}; run {run.run_id}."]
+    return "\n  ".join([*lines, *first, *([f"and {more} more"] if more > 0 else [])])
+
+
+@view.register
+def _test_run(run: TestRun) -> View:
+    pairs = [
+        ("project", run.project),
+        ("tests", f"{state(run.status or run.state)} ({run.message.rstrip('.')})"),
+        ("counts", _said(run)),
+        ("took", brief(run.duration_seconds, "duration_seconds")),
+        ("coverage", _NOTHING if run.coverage_percent is None else _coverage(run)),
+        ("commit", _NOTHING if run.commit is None else _commit(run)),
+        ("run", run.run_id),
+    ]
+    failures = [
+        [item.nodeid, item.phase, item.message.partition("\n")[0][:200]] for item in run.failures[: _SHOWN_FAILURES * 4]
+    ]
+    shards = [
+        [str(item.index), f"{item.finished} of {item.tests}", str(item.failed + item.errors), brief(item.returncode)]
+        for item in run.shards
+    ]
+    parts: list[Table | Text] = []
+    if failures:
+        parts.append(Table(["test", "phase", "failure"], failures, title="failures"))
+    if shards:
+        parts.append(Table(["shard", "tests", "bad", "exit"], shards))
+    return Facts([pair for pair in pairs if pair[1] != _NOTHING], parts=parts)
+
+
+@view.register
+def _test_runs(page: TestRunPage) -> View:
+    rows = [
+        [
+            run.run_id,
+            state(run.status or run.state),
+            brief(run.started_at),
+            brief(run.duration_seconds, "duration_seconds"),
+            _said(run),
+            _NOTHING if run.commit is None else _commit(run),
+        ]
+        for run in page.runs
+    ]
+    note = f"There is more: go on with the cursor {page.cursor}." if page.has_more else ""
+    return Table(["run", "status", "started", "took", "counts", "commit"], rows, "No test runs yet.", note)
+
+
+def _coverage(run: TestRun) -> str:
+    verdict = {True: ", ok", False: ", below the threshold", None: ""}[run.coverage_ok]
+    return f"{run.coverage_percent:.1f} %{verdict}"
+
+
+def _commit(run: TestRun) -> str:
+    where = f" on {run.branch}" if run.branch else ""
+    return f"{(run.commit or '')[:10]}{where}{' with changes' if run.dirty else ''}"

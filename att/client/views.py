@@ -1,0 +1,383 @@
+"""What a person sees of a value: tables, facts and text, the same on a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from pydantic import BaseModel
+
+from att.code.models import CodeDiff, FileContent
+from att.events.models import Event, EventPage
+from att.models import Model, Page
+from att.projects.models import ProjectPage, ProjectSetup, ProjectStatus, TemplateList
+from att.runtime.models import Diagnostics, ExitRecord, HealthSignal, LogLine, LogPage, RunPage, RuntimeStatus
+from att.system.models import OperationList, SystemHealth
+
+__all__ = ["Facts", "Table", "Text", "View", "brief", "line_of", "log_line", "view"]
+
+_STATE_SYMBOLS = {
+    "running": "●",
+    "starting": "◐",
+    "stopping": "◑",
+    "stopped": "○",
+    "exited": "□",
+    "backoff": "↻",
+    "crash_loop": "✖",
+    "lost": "?",
+    "succeeded": "✓",
+    "failed": "✗",
+    "cancelled": "-",
+}
+_HEALTH_SYMBOLS = {"healthy": "✓", "starting": "…", "transient": "~", "unhealthy": "✗", "unknown": "?"}
+_NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns; `empty` is said instead of a table without rows."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    empty: str = "Nothing."
+    note: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with values, and what belongs below them."""
+
+    pairs: Sequence[tuple[str, str]]
+    title: str = ""
+    parts: Sequence[Table | Text] = field(default_factory=list)
+
+
+View = Text | Table | Facts
+
+
+@singledispatch
+def view(value: Any) -> View:
+    """Return what a person should see of a value."""
+    return Text(brief(value))
+
+
+@view.register
+def _model(value: BaseModel) -> View:
+    pairs, parts = [], []
+    for name in type(value).model_fields:
+        content = getattr(value, name)
+        if _models(content):
+            parts.append(table(content, title=name.replace("_", " ")))
+        elif content not in (None, "", [], {}):
+            pairs.append((_label(name), brief(content, name)))
+    return Facts(pairs, parts=parts)
+
+
+@view.register
+def _page(page: Page) -> View:
+    return table(getattr(page, page.items_field), note=_more(page))
+
+
+@view.register
+def _projects(page: ProjectPage) -> View:
+    rows = [
+        [
+            item.project.id,
+            state(item.runtime.state),
+            health(item.runtime.health),
+            item.runtime.url or _NOTHING,
+            brief(item.runtime.uptime_seconds, "uptime_seconds"),
+            item.project.path or _NOTHING,
+        ]
+        for item in page.projects
+    ]
+    columns = ["project", "state", "health", "url", "up", "path"]
+    return Table(columns, rows, "No projects yet. Make one: att project create demo --template service", _more(page))
+
+
+@view.register
+def _templates(value: TemplateList) -> View:
+    rows = [[item.name, item.title, item.description] for item in value.templates]
+    return Table(["template", "title", "description"], rows, "No templates.")
+
+
+@view.register
+def _project(value: ProjectStatus) -> View:
+    project = value.project
+    settings = [
+        ("project", project.id + (f" ({project.title})" if project.title else "")),
+        ("path", project.path or _NOTHING),
+        ("command", brief(project.command) if project.command else f"by the adapter {value.adapter!r}"),
+        ("restart", project.restart),
+    ]
+    if value.setup is not None:
+        settings.append(("setup", f"{state(value.setup.state)}{_because(value.setup.message)}"))
+    return Facts([*settings, *_status_pairs(value.runtime)], parts=_probes(value.runtime))
+
+
+@view.register
+def _status(value: RuntimeStatus) -> View:
+    return Facts([("project", value.project), *_status_pairs(value)], parts=_probes(value))
+
+
+def _status_pairs(value: RuntimeStatus) -> list[tuple[str, str]]:
+    pairs = [
+        ("state", f"{state(value.state)}{_because(value.reason)}"),
+        ("health", health(value.health)),
+        ("pid", brief(value.pid)),
+        ("run", value.run_id or _NOTHING),
+        ("url", value.url or _NOTHING),
+        ("up", brief(value.uptime_seconds, "uptime_seconds")),
+        ("exit", value.exit.reason if value.exit else _NOTHING),
+    ]
+    if value.restarts:
+        pairs.append(("restarts", str(value.restarts)))
+    if value.next_restart_at:
+        pairs.append(("next restart", brief(value.next_restart_at)))
+    if value.resources:
+        used = value.resources
+        cpu = f"{used.cpu_percent:.0f} % CPU, " if used.cpu_percent is not None else ""
+        memory = brief(used.rss_bytes, "rss_bytes")
+        pairs.append(("uses", f"{cpu}{memory}, {used.processes} processes"))
+    if value.restart_to_apply:
+        pairs.append(("note", "settings have changed: restart to apply"))
+    if value.supervised_by is None:
+        pairs.append(("supervised by", "nobody: no probes, no restarts"))
+    return [(name, text) for name, text in pairs if text != _NOTHING]
+
+
+def _probes(value: RuntimeStatus) -> list[Table | Text]:
+    rows = [
+        [item.probe.role, item.probe.kind, item.state, str(item.failures), item.last.detail if item.last else ""]
+        for item in value.probes
+    ]
+    return [Table(["probe", "kind", "state", "failures", "last"], rows)] if rows else []
+
+
+@view.register
+def _signal(value: HealthSignal) -> View:
+    pairs = [
+        ("project", value.project),
+        ("health", f"{health(value.health)}{_because(value.last_reason)}"),
+        ("state", state(value.state)),
+        ("unhealthy since", brief(value.unhealthy_since)),
+        ("restarts", str(value.restarts_in_window)),
+    ]
+    rows = [
+        [brief(item.at), item.role, item.kind, item.result, f"{item.milliseconds:.0f} ms", item.detail]
+        for item in value.last_results[-10:]
+    ]
+    tables = [Table(["at", "role", "kind", "result", "took", "detail"], rows)] if rows else []
+    return Facts([pair for pair in pairs if pair[1] != _NOTHING], parts=tables)
+
+
+@view.register
+def _setup(value: ProjectSetup) -> View:
+    pairs = [("project", value.project), ("setup", f"{state(value.state)}{_because(value.message)}")]
+    if value.diagnosis:
+        pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy)]
+    rows = [[item.title, state(item.state), brief(item.seconds, "_seconds")] for item in value.steps]
+    parts: list[Table | Text] = [Table(["step", "state", "took"], rows)] if rows else []
+    return Facts([pair for pair in pairs if pair[1]], parts=[*parts, *_lines(value.last_lines)])
+
+
+@view.register
+def _diagnostics(value: Diagnostics) -> View:
+    pairs = [("project", value.project), ("run", value.run_id or _NOTHING)]
+    pairs.append(("exit", value.exit.reason if value.exit else _NOTHING))
+    if value.diagnosis:
+        pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy or _NOTHING)]
+    rows = [
+        [brief(item.at), item.trigger, item.exit.reason if item.exit else _NOTHING, item.old_run_id]
+        for item in value.restarts
+    ]
+    restarts: list[Table | Text] = [Table(["restarted at", "because of", "exit", "old run"], rows)] if rows else []
+    return Facts(pairs, parts=[*restarts, *_lines(log_line(line) for line in value.last_lines)])
+
+
+@view.register
+def _runs(page: RunPage) -> View:
+    rows = [
+        [
+            item.run_id,
+            item.kind,
+            state(item.state),
+            brief(item.started_at),
+            item.exit.reason if item.exit else _NOTHING,
+            brief(item.log_bytes, "log_bytes"),
+        ]
+        for item in page.runs
+    ]
+    return Table(["run", "kind", "state", "started", "exit", "log"], rows, "No runs yet.", _more(page))
+
+
+@view.register
+def _events(page: EventPage) -> View:
+    rows = [
+        [
+            brief(item.at),
+            item.kind,
+            item.project or _NOTHING,
+            brief(item.data) if item.data else "",
+        ]
+        for item in page.events
+    ]
+    return Table(["at", "event", "project", "data"], rows, "No events.", _more(page))
+
+
+@view.register
+def _log(page: LogPage) -> View:
+    if not page.lines:
+        return Table([], [], "No output.")
+    lost = "an unknown number of" if page.lost_bytes is None else page.lost_bytes
+    head = [f"({lost} bytes before this are gone)"] if page.truncated else []
+    return Text("\n".join([*head, *map(log_line, page.lines)]))
+
+
+@view.register
+def _file(value: FileContent) -> View:
+    return Text(value.content if value.encoding == "utf-8" else f"(binary, {value.size_bytes} bytes; see --json)")
+
+
+@view.register
+def _diff(value: CodeDiff) -> View:
+    return Text(value.diff) if value.diff else Table([], [], f"No difference to {value.base}.")
+
+
+@view.register
+def _operations(value: OperationList) -> View:
+    rows = [[item.name, f"{item.method} {item.path}", item.python, item.summary] for item in value.operations]
+    return Table(["operation", "REST", "Python", "what it does"], rows)
+
+
+@view.register
+def _system(value: SystemHealth) -> View:
+    by = value.supervised_by
+    return Facts(
+        [
+            ("ATT", f"{value.version} (API {value.api_version})"),
+            ("answered by", f"{value.kind}, pid {value.pid} on {value.host}"),
+            ("data directory", value.data_dir),
+            ("supervised by", f"{by.kind}, pid {by.pid}" if by else "nobody: no probes, no restarts"),
+            *(("note", notice) for notice in value.notices),
+        ]
+    )
+
+
+def log_line(line: LogLine) -> str:
+    """Write a line of output with its time and stream."""
+    stream = "err" if line.stream == "stderr" else "out"
+    return f"{line.at.astimezone():%H:%M:%S} {stream} | {line.text}"
+
+
+def line_of(value: Any) -> str:
+    """Write one element of a sequence in a line."""
+    if isinstance(value, LogLine):
+        return log_line(value)
+    if isinstance(value, Event):
+        data = brief(value.data) if value.data else ""
+        return f"{brief(value.at)}  {value.kind}  {value.project or _NOTHING}  {data}".rstrip()
+    if isinstance(value, BaseModel):
+        told = ((name, getattr(value, name)) for name in type(value).model_fields)
+        return "  ".join(brief(content, name) for name, content in told if _told(content))
+    return brief(value)
+
+
+def table(items: Sequence[Any], *, title: str = "", note: str = "") -> Table:
+    """Return models of one kind as a table of the fields that say something."""
+    names = [n for n in (type(items[0]).model_fields if items else ()) if any(_told(getattr(i, n)) for i in items)]
+    rows = [[brief(getattr(item, name), name) for name in names] for item in items]
+    return Table([_label(name) for name in names], rows, note=note, title=title)
+
+
+def state(name: str) -> str:
+    """Write a state with its symbol."""
+    return f"{_STATE_SYMBOLS.get(name, '')} {name}".strip()
+
+
+def health(name: str) -> str:
+    """Write a health with its symbol."""
+    return f"{_HEALTH_SYMBOLS.get(name, '')} {name}".strip()
+
+
+def brief(value: Any, name: str = "") -> str:
+    """Write a value in one line; the end of `name` tells its unit."""
+    if value is None:
+        return _NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, int | float):
+        return _number(value, name)
+    if isinstance(value, ExitRecord):
+        return value.reason
+    if isinstance(value, Model):
+        return value.model_dump_json(exclude_none=True)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={brief(item)}" for key, item in value.items()) or _NOTHING
+    if isinstance(value, list | tuple):
+        return " ".join(brief(item) for item in value) or _NOTHING
+    return str(value)
+
+
+def _number(value: float, name: str) -> str:
+    if name.endswith("_seconds"):
+        return _seconds(value)
+    if name.endswith("_bytes"):
+        return _bytes(value)
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _seconds(value: float) -> str:
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(int(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _label(name: str) -> str:
+    for suffix in ("_seconds", "_bytes", "_at"):
+        name = name.removesuffix(suffix)
+    return name.replace("_", " ")
+
+
+def _told(value: Any) -> bool:
+    return value is not None and value != "" and value != [] and value != {}
+
+
+def _models(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], BaseModel)
+
+
+def _lines(lines: Iterable[str]) -> list[Table | Text]:
+    text = "\n".join(lines)
+    return [Text(text)] if text else []
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _more(page: Page) -> str:
+    return f"There is more: go on with the cursor {page.cursor}." if page.has_more else ""

@@ -1,0 +1,62 @@
+"""Base classes of the values that travel between surfaces: models, pages and long runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+__all__ = ["Model", "Page", "Run", "RunState", "Timestamp", "now"]
+
+
+def _isoformat(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[AwareDatetime, PlainSerializer(_isoformat, return_type=str, when_used="json")]
+"""An aware UTC time."""
+
+RunState = Literal["running", "succeeded", "failed", "cancelled"]
+
+
+def now() -> datetime:
+    """Return the current aware UTC time."""
+    return datetime.now(UTC)
+
+
+class Model(BaseModel):
+    """A value that travels: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types, as it goes over the wire."""
+        return self.model_dump(mode="json")
+
+
+class Page(Model):
+    """A piece of a sequence that can be followed: ask again from `cursor`."""
+
+    items_field: ClassVar[str] = "items"
+    """Name of the field that holds the elements."""
+
+    cursor: str | None = Field(description="Where to go on reading.")
+    has_more: bool = Field(description="More can be read right now.")
+
+
+class Run(Model):
+    """A piece of long work. Returning one makes an operation long: REST answers 202 with a Location."""
+
+    status_operation: ClassVar[str]
+    """Name of the operation that reads this run again."""
+    cancel_operation: ClassVar[str]
+    """Name of the operation that cancels it."""
+
+    project: str
+    run_id: str
+    state: RunState
+    started_at: Timestamp
+    ended_at: Timestamp | None = None
+    progress: float | None = Field(default=None, ge=0, le=1, description="Share that is done; null when unknown.")
+    message: str = Field(default="", description="What is happening, in one line.")

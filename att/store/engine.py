@@ -1,0 +1,116 @@
+"""The store: one SQLite database in the data directory, opened through SQLAlchemy and brought up to date once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+
+from att.errors import Conflict, Unavailable
+
+__all__ = ["Store"]
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_SECONDS = 15.0
+
+
+class Store:
+    """Transactions over the database of one data directory.
+
+    Several processes may open the same one. A write takes SQLite's write lock at its beginning, so a
+    read-then-write inside it cannot lose against another process.
+    """
+
+    def __init__(self, path: Path, *, network: bool = False) -> None:
+        """Open the database at `path`, making and migrating it when needed.
+
+        `network` keeps a rollback journal instead of the write-ahead log, which network file systems cannot share.
+        Raises Unavailable when the file cannot be opened, Conflict when a newer ATT has written it.
+        """
+        self.path = path
+        self._network = network
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        self.engine = create_engine(
+            make_url("sqlite://").set(database=str(path)),
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(self.engine, "connect", self._prepare)
+        event.listen(self.engine, "begin", _begin)
+        try:
+            self._migrate()
+        except Exception as error:
+            self.engine.dispose()
+            if isinstance(error, Conflict):
+                raise
+            raise Unavailable(f"The database {path} cannot be opened: {error}") from error
+
+    def _prepare(self, connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling is switched off: BEGIN is said by `_begin`.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={'DELETE' if self._network else 'WAL'}")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a read transaction: one consistent picture."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a write transaction; it is committed at the end and rolled back on an exception."""
+        with self.engine.connect().execution_options(att_write=True) as connection, connection.begin():
+            yield connection
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process has written."""
+        with self.engine.connect() as connection:
+            return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _migrate(self) -> None:
+        head = max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+        lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            current = self._revision()
+            if current is not None and current > head:
+                raise Conflict(f"{self.path} was written by a newer ATT (schema {current}); upgrade jupyter-att.")
+            if current != head:
+                self._upgrade()
+        finally:
+            os.close(lock)
+
+    def _revision(self) -> str | None:
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def _upgrade(self) -> None:
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("att_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,67 @@
+"""Lengths of time as people write them (`90d`), and the periods of a calendar."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from att.errors import Invalid
+
+__all__ = ["length_of_time", "periods", "point_in_time", "utc_times"]
+
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
+_FIXED_UNITS = frozenset({"D", "h", "min", "s"})
+_PERIOD_NAMES = {"ME": "M", "MS": "M", "QE": "Q", "QS": "Q", "YE": "Y", "YS": "Y"}
+
+
+def length_of_time(value: str | pd.Timedelta, name: str) -> pd.Timedelta:
+    """Return a length such as `"90d"`, `"12h"`, `"30min"` or `"2w"`; `name` is the argument that `Invalid` names."""
+    if isinstance(value, pd.Timedelta):
+        return value
+    match = _LENGTH.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2].lower() not in _UNITS:
+        raise Invalid(f"{name} is a length of time such as '90d', '12h' or '2w', not {value!r}.", argument=name)
+    return pd.Timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+
+
+def point_in_time(value: str | pd.Timestamp, newest: pd.Timestamp, name: str) -> pd.Timestamp:
+    """Return a time, or the time that lies the given length before the newest; without a zone it is taken as UTC."""
+    if isinstance(value, str) and _LENGTH.fullmatch(value):
+        return newest - length_of_time(value, name)
+    try:
+        time = pd.Timestamp(value)
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"{name} is a time or a length such as '30d', not {value!r}.", argument=name) from error
+    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+
+
+def utc_times(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return times, or ISO 8601 texts, as UTC times in microseconds; without a zone they are taken as UTC.
+
+    Raises ValueError or TypeError for what is not a time.
+    """
+    times: pd.Series[Any] = pd.to_datetime(values, utc=True, format="ISO8601").dt.as_unit("us")
+    return times
+
+
+def periods(times: pd.Series[Any], freq: str | None) -> pd.Series[Any]:
+    """Return the start of the period in which each UTC time lies; without a frequency the times themselves.
+
+    Raises `Invalid` for a frequency that pandas does not know.
+    """
+    if freq is None:
+        return times
+    fixed = freq.lstrip("0123456789") in _FIXED_UNITS
+    try:
+        starts: pd.Series[Any] = times.dt.floor(freq) if fixed else _calendar_periods(times, freq)
+    except ValueError as error:
+        raise Invalid(f"{freq!r} is no frequency; use 'h', '6h', 'D', 'W', 'ME' or another one of pandas.") from error
+    return starts
+
+
+def _calendar_periods(times: pd.Series[Any], freq: str) -> Any:
+    calendar = times.dt.tz_convert(None).dt.to_period(_PERIOD_NAMES.get(freq, freq))
+    return calendar.dt.start_time.dt.tz_localize("UTC")

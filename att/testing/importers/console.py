@@ -1,0 +1,256 @@
+"""Read what pytest prints: only the session's own last summary line counts, whatever else looks like one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from att.errors import Invalid
+from att.testing.importers.building import session_status
+from att.testing.importers.console_tests import SECTION, tests_of
+from att.testing.importers.logs import clean_lines
+from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
+from att.testing.importers.reading import Source, read_text, source_name
+
+__all__ = ["parse_pytest_console"]
+
+_KNOWN = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+
+_STATISTIC = r"\d+ [a-z][a-z _-]*"
+_COLLECTED = (
+    rf"(?:no tests collected|\d+(?:/\d+)? tests? collected)(?: \((?P<out>\d+) deselected\))?(?:, {_STATISTIC})*"
+)
+_SUMMARY = re.compile(
+    rf"(?:(?P<collected>{_COLLECTED})|no tests ran|(?P<stats>{_STATISTIC}(?:, {_STATISTIC})*))"
+    r" in (?P<seconds>\d+(?:\.\d+)?) ?s(?:econds)?(?: \((?:\d+ days?, )?\d+:\d\d:\d\d\))?"
+)
+_COUNT = re.compile(r"(\d+) ([a-z][a-z _-]*)")
+_FENCED = re.compile(r"([=!])\1* (.*\S) \1+")
+_HEADER = re.compile(r"=+ test session starts =+")
+_CAPTURED = re.compile(r"-+ Captured .* -+")
+_PROGRESS = re.compile(
+    r"(?:\S.* )?(?:[.FEsxXRu,y-]+|PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN|SUB\w+)(?: \(.*\))?"
+    r" *\[ *(?:\d+%|\d+/\d+)\]"
+    r"|\[gw\d+\] \[ *\d+%\] [A-Z]+ \S.*"
+)
+_UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
+_MIN_WIDTH = 60
+_MAX_LINE = 4_000
+"""Longer lines are no line of pytest's own, and matching them could take quadratic time."""
+
+
+def parse_pytest_console(source: Source) -> ParsedReport:
+    """Parse the output of a pytest run: of any verbosity but `-qq`, with colours, and with the prefixes of CI logs.
+
+    `tests` holds what the output names: every test with `-v`, those of the short summary otherwise. Of several
+    sessions in one log the last counts. Raises Invalid when the last session has no summary line of its own.
+    """
+    name = source_name(source)
+    lines, started_at = clean_lines(read_text(source))
+    log = _Log()
+    lines = [line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + "..." for line in lines]
+    for line in lines:
+        log.feed(line)
+    session = log.last()
+    if session is None or session.final is None:
+        raise Invalid(_why_not(name, log, lines))
+    return _report(session, session.final, started_at)
+
+
+@dataclass(slots=True)
+class _Open:
+    """One session while its lines arrive."""
+
+    headed: bool
+    """Whether the session has a header. One without, as with -q, may end with a bare summary line."""
+    width: int | None = None
+    """Width of every full line."""
+    state: str = "progress"
+    final: re.Match[str] | None = None
+    doubted: bool = False
+    """The final line came inside captured output: a later one is better."""
+    previous: str = ""
+    captured: bool = False
+    seen: bool = False
+    """Whether pytest's own lines came: without a header, what comes before them is no session."""
+    stop: str = ""
+    internal_error: bool = False
+    lines: list[str] = field(default_factory=list)
+
+
+class _Log:
+    """The sessions of a log. A session that starts inside an open one is nested: a test ran pytest."""
+
+    def __init__(self) -> None:
+        self._stack: list[_Open] = []
+        self.headers = 0
+
+    def feed(self, line: str) -> None:
+        if _HEADER.fullmatch(line):
+            self._begin(line)
+            return
+        if not self._stack:
+            self._stack.append(_Open(headed=False))
+        session = self._stack[-1]
+        if session.final is not None and len(self._stack) > 1 and self._goes_on(self._stack[-2], line):
+            self._stack.pop()
+            session = self._stack[-1]
+        _advance(session, line)
+
+    def last(self) -> _Open | None:
+        """Return the session that the log ends with."""
+        return self._stack[-1] if self._stack else None
+
+    def _begin(self, line: str) -> None:
+        self.headers += 1
+        if self._stack and self._stack[-1].final is not None:
+            self._stack.pop()
+        self._stack.append(_Open(headed=True, width=len(line)))
+
+    @staticmethod
+    def _goes_on(outer: _Open, line: str) -> bool:
+        """Return whether the line belongs to the session around one that is over."""
+        return _is_evidence(line) or ((outer.headed or outer.seen) and _final_text(line, outer) is not None)
+
+
+def _advance(session: _Open, line: str) -> None:
+    """Take one line of a session: the final line ends it, and pytest's own lines after that show it was a fake."""
+    final = _final_of(session, line)
+    if final is not None and (session.final is None or session.doubted):
+        session.final, session.doubted = final, session.captured and session.final is None
+    elif _is_evidence(line):
+        session.final = None
+    if session.final is None:
+        _observe(session, line)
+    session.previous = line
+
+
+def _observe(session: _Open, line: str) -> None:
+    session.lines.append(line)
+    session.seen = session.seen or _is_evidence(line)
+    if match := SECTION.fullmatch(line):
+        session.state, session.captured = match[1], False
+        session.width = session.width or len(line)
+    elif _CAPTURED.fullmatch(line):
+        session.captured = True
+    elif line.startswith("!") and (fence := _FENCED.fullmatch(line)):
+        session.stop, session.captured = fence[2], False
+    elif line.startswith("INTERNALERROR>"):
+        session.internal_error = True
+
+
+def _is_evidence(line: str) -> bool:
+    return bool(SECTION.fullmatch(line) or _CAPTURED.fullmatch(line) or _PROGRESS.fullmatch(line))
+
+
+def _final_of(session: _Open, line: str) -> re.Match[str] | None:
+    if not line.endswith(("s", ")", "=")):
+        return None
+    final = _final_text(line, session)
+    return None if session.state == "progress" and _UNFINISHED.fullmatch(session.previous) else final
+
+
+def _final_text(line: str, session: _Open) -> re.Match[str] | None:
+    """Return the match of a summary line: fenced to the exact width of the session, or bare where it has no header."""
+    if not line.startswith("="):
+        return None if session.headed else _ordered(_SUMMARY.fullmatch(line))
+    fence = _FENCED.fullmatch(line)
+    if fence is None or not (session.headed or session.seen):
+        return None
+    if line != _fence(fence[2], session.width or max(len(line), _MIN_WIDTH)):
+        return None
+    return _ordered(_SUMMARY.fullmatch(fence[2]))
+
+
+def _fence(text: str, width: int) -> str:
+    """Return the text between `=` as pytest's TerminalWriter.sep draws it."""
+    fill = "=" * max((width - len(text) - 2) // 2, 1)
+    line = f"{fill} {text} {fill}"
+    return line + "=" if len(line) + 1 <= width else line
+
+
+def _ordered(match: re.Match[str] | None) -> re.Match[str] | None:
+    """Return the match when its categories stand in pytest's own order."""
+    if match is None or not match["stats"]:
+        return match
+    names = [_category(name) for _, name in _COUNT.findall(match["stats"])]
+    ranks = [_KNOWN.index(name) for name in names if name in _KNOWN]
+    return match if ranks and ranks == sorted(set(ranks)) else None
+
+
+def _report(session: _Open, final: re.Match[str], started_at: datetime | None) -> ParsedReport:
+    counts = _counts(session, final)
+    return ParsedReport(
+        kind="console",
+        counts=counts,
+        tests=tests_of(session.lines),
+        status=_status(session, final, counts) or session_status(counts),
+        duration_seconds=float(final["seconds"]),
+        started_at=started_at,
+        tool=_tool(session.lines),
+    )
+
+
+def _counts(session: _Open, final: re.Match[str]) -> dict[str, int | None]:
+    """Return the counts of a final line; what it leaves out did not happen, except that of a mere collection."""
+    counts: dict[str, int | None] = dict.fromkeys(CATEGORIES, 0)
+    collected: str | None = final["collected"]
+    if collected is not None:
+        counts |= {"deselected": int(final["out"] or 0), "skipped": _skipped_modules(session)}
+    stated = collected.partition(", ")[2] if collected is not None else final["stats"] or ""
+    for number, name in _COUNT.findall(stated):
+        counts[_category(name)] = int(number)
+    return counts
+
+
+def _category(name: str) -> str:
+    return f"{name}s" if name in ("warning", "error") else name
+
+
+def _skipped_modules(session: _Open) -> int | None:
+    """Return how many modules a collection skipped, which only its header tells."""
+    for line in session.lines:
+        if line.startswith("collected "):
+            match = re.search(r" / (\d+) skipped", line)
+            return int(match[1]) if match else 0
+    return None
+
+
+def _status(session: _Open, final: re.Match[str], counts: dict[str, int | None]) -> ReportStatus | None:
+    """Return how the session ended where its counts alone do not tell."""
+    if session.internal_error:
+        return "internal_error"
+    if re.match(r"Interrupted: \d+ errors? during collection", session.stop):
+        return "collect_error"
+    if session.stop.endswith("KeyboardInterrupt") or "Exit: " in session.stop:
+        return "interrupted"
+    if counts["errors"]:
+        return None
+    if any(line.startswith("collected 0 items") for line in session.lines):
+        return "no_tests"
+    return "passed" if (final["collected"] or "no tests")[:8] != "no tests" else None
+
+
+def _tool(lines: Iterable[str]) -> str:
+    for line in lines:
+        if line.startswith("platform ") and (match := re.search(r" (pytest-[\w.+]+)", line)):
+            return match[1].replace("-", " ")
+    return "pytest"
+
+
+def _why_not(name: str, log: _Log, lines: list[str]) -> str:
+    """Say what the output is instead of one with a summary line."""
+    text = "\n".join(lines[-200:])
+    if "error: unrecognized arguments" in text or re.search(r"^ERROR: usage: ", text, re.MULTILINE):
+        return f"{name} shows a usage error of pytest: no test ran and there is no summary line."
+    if "ImportError while loading conftest" in text:
+        return f"{name} shows a conftest that fails to import: pytest stopped before its summary line."
+    if log.headers > 1:
+        return f"{name} holds {log.headers} pytest sessions and the last one has no summary line: it did not finish."
+    if log.headers:
+        return f"{name} has no summary line of pytest: the session was killed or crashed, or the output is cut off."
+    if any(SECTION.fullmatch(line) for line in lines):
+        return f"{name} has no summary line: pytest -qq prints none. Run it with -q or write a JUnit file."
+    return f"{name} is not pytest's output: it has neither a session header nor a summary line."

@@ -1,0 +1,162 @@
+"""Read the Common Test Report Format (CTRF), which any tool may write and which knows five statuses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from att.errors import Invalid
+from att.testing.importers.building import make_failure, text_of
+from att.testing.importers.models import CATEGORIES, Failure, Outcome, ParsedReport, ReportStatus, TestRecord, TestTable
+from att.testing.importers.nodeids import NodeIds
+from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name
+
+__all__ = ["is_ctrf", "parse_ctrf", "parse_ctrf_document"]
+
+_STATUSES = ("passed", "failed", "skipped", "pending", "other")
+_OUTCOMES: dict[str, Outcome] = {
+    "passed": "passed",
+    "failed": "failed",
+    "skipped": "skipped",
+    "pending": "skipped",
+    "other": "skipped",
+}
+_METADATA = {
+    "branchName": "branch",
+    "commit": "commit",
+    "buildUrl": "ci_url",
+    "buildNumber": "build_number",
+    "buildName": "build_name",
+    "repositoryName": "repository",
+    "testEnvironment": "environment",
+    "osPlatform": "os",
+}
+
+
+def parse_ctrf(source: Source, *, known: NodeIds | None = None) -> ParsedReport:
+    """Parse a CTRF file. `errors`, `xfailed` and `xpassed` are None: the format cannot express them.
+
+    `counts` also hold `tests`, `pending` and `other`. Raises Invalid when it is not CTRF.
+    """
+    return parse_ctrf_document(load_json(source), source_name(source), known=known)
+
+
+def is_ctrf(document: object) -> bool:
+    """Return whether a JSON document looks like CTRF."""
+    if not isinstance(document, dict):
+        return False
+    results = document.get("results")
+    return isinstance(results, dict) and "summary" in results and "tests" in results
+
+
+def parse_ctrf_document(document: Any, name: str, *, known: NodeIds | None = None) -> ParsedReport:
+    """Parse a document that is already decoded; `name` is how errors call it."""
+    if not is_ctrf(document):
+        raise Invalid(f"{name} is not a CTRF report: it has no results with a summary and tests.")
+    results = document["results"]
+    summary, tests = results["summary"], results["tests"]
+    if not isinstance(summary, dict) or not isinstance(tests, list) or not all(isinstance(t, dict) for t in tests):
+        raise Invalid(f"{name} is a broken CTRF report: its summary is not an object or its tests are not objects.")
+    statuses = Counter(_status(test, name) for test in tests)
+    counts = _counts(summary, tests, statuses, name)
+    start, stop = seconds(summary.get("start")), seconds(summary.get("stop"))
+    started_at = parse_time(start / 1000) if start else parse_time(document.get("timestamp"))
+    tool = results.get("tool")
+    return ParsedReport(
+        kind="ctrf",
+        counts=counts,
+        tests=_table(tests, known or NodeIds(())),
+        status=_report_status(counts),
+        duration_seconds=_duration(summary, start, stop),
+        started_at=started_at,
+        tool=_tool(tool),
+        metadata=_metadata(results.get("environment")),
+    )
+
+
+def _status(test: dict[str, Any], name: str) -> str:
+    status = test.get("status")
+    if not isinstance(status, str):
+        raise Invalid(f"{name} is a broken CTRF report: a test has no status.")
+    return status if status in _STATUSES else "other"
+
+
+def _counts(
+    summary: dict[str, Any], tests: list[dict[str, Any]], statuses: Counter[str], name: str
+) -> dict[str, int | None]:
+    """Count the tests; a report that lists none is taken at its summary's word."""
+    counts: dict[str, int | None] = dict.fromkeys(CATEGORIES)
+    if tests:
+        return counts | {"tests": len(tests)} | {status: statuses[status] for status in _STATUSES}
+    for key in ("tests", *_STATUSES):
+        value = summary.get(key, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise Invalid(f"{name} is a broken CTRF report: its summary says {key} = {value!r}.")
+        counts[key] = value
+    return counts
+
+
+def _report_status(counts: dict[str, int | None]) -> ReportStatus:
+    if counts["failed"]:
+        return "failed"
+    return "passed" if counts["tests"] else "no_tests"
+
+
+def _duration(summary: dict[str, Any], start: float | None, stop: float | None) -> float | None:
+    if (duration := seconds(summary.get("duration"))) is not None:
+        return duration / 1000
+    return (stop - start) / 1000 if start and stop and stop >= start else None
+
+
+def _tool(tool: object) -> str | None:
+    if not isinstance(tool, dict):
+        return None
+    return f"{text_of(tool.get('name'))} {text_of(tool.get('version'))}".strip() or None
+
+
+def _metadata(environment: object) -> dict[str, str]:
+    facts = environment if isinstance(environment, dict) else {}
+    return {ours: clean(str(facts[key])) for key, ours in _METADATA.items() if isinstance(facts.get(key), str | int)}
+
+
+def _table(tests: list[dict[str, Any]], known: NodeIds) -> TestTable:
+    table = TestTable()
+    for test in tests:
+        table.append(_record(test, known))
+    return table
+
+
+def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
+    name, file = clean(text_of(test.get("name"))), clean(text_of(test.get("filePath"))) or None
+    suite = test.get("suite")
+    parts = [text_of(part) for part in suite] if isinstance(suite, list) else text_of(suite).split(" > ")
+    classname = clean("::".join(part for part in parts if part))
+    nodeid, resolved = (name, True) if "::" in name else known.resolve(classname, name, file)
+    duration, start = seconds(test.get("duration")), seconds(test.get("start"))
+    retries = test.get("retries")
+    attempts = 1 + retries if isinstance(retries, int) and retries > 0 else 1
+    return TestRecord(
+        nodeid=nodeid,
+        outcome=_OUTCOMES.get(text_of(test.get("status")), "skipped"),
+        classname=classname or None,
+        name=name,
+        file=file,
+        resolved=resolved,
+        attempts=attempts,
+        duration_seconds=None if duration is None else duration / 1000,
+        started_at=parse_time(start / 1000) if start else None,
+        worker=text_of(test.get("threadId")) or None,
+        failures=_failures(test, attempts),
+    )
+
+
+def _failures(test: dict[str, Any], attempts: int) -> tuple[Failure, ...]:
+    message, trace = text_of(test.get("message")), text_of(test.get("trace"))
+    if test.get("status") != "failed":
+        return ()
+    sections = tuple(
+        (key, clip("\n".join(text_of(line) for line in lines)))
+        for key in ("stdout", "stderr")
+        if isinstance(lines := test.get(key), list) and lines
+    )
+    return (make_failure(None, message, trace, sections, attempts),)

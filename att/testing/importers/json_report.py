@@ -1,0 +1,168 @@
+"""Read pytest-json-report: the phases of each test and the collectors, counted as pytest's session counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from att.errors import Invalid
+from att.testing.importers.building import (
+    Row,
+    Session,
+    is_skip_reason,
+    make_failure,
+    session_status,
+    text_of,
+)
+from att.testing.importers.models import CATEGORIES, ParsedReport, Phase
+from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name
+
+__all__ = ["is_json_report", "parse_json_report", "parse_pytest_json_report"]
+
+_PHASES: tuple[Phase, ...] = ("setup", "call", "teardown")
+_CAPTURES = (("stdout", "Captured stdout"), ("stderr", "Captured stderr"))
+
+
+def parse_pytest_json_report(source: Source) -> ParsedReport:
+    """Parse a file of pytest-json-report. Raises Invalid when it is not one or its totals cannot be known."""
+    return parse_json_report(load_json(source), source_name(source))
+
+
+def is_json_report(document: object) -> bool:
+    """Return whether a JSON document looks like pytest-json-report's."""
+    return isinstance(document, dict) and "summary" in document and ("exitcode" in document or "collectors" in document)
+
+
+def parse_json_report(document: Any, name: str) -> ParsedReport:
+    """Parse a document that is already decoded; `name` is how errors call it."""
+    if not is_json_report(document) or not isinstance(document["summary"], dict):
+        raise Invalid(f"{name} is not a report of pytest-json-report: it has no summary with an exit code.")
+    session = Session()
+    for collector in _dicts(document, "collectors", name):
+        _collect(session, collector)
+    tests = _dicts(document, "tests", name)
+    for test in tests:
+        _test(session, test, name)
+    counts = session.counts("warnings")
+    _unknowns(counts, tests)
+    if not tests:
+        counts = _counts_of_summary(document, counts, name)
+    return _report(document, session, counts)
+
+
+def _report(document: dict[str, Any], session: Session, counts: dict[str, int | None]) -> ParsedReport:
+    summary, code = document["summary"], document.get("exitcode")
+    if isinstance(deselected := summary.get("deselected"), int):
+        counts["deselected"] = deselected
+    counts["warnings"] = len(document["warnings"]) if isinstance(document.get("warnings"), list) else 0
+    exitcode = code if isinstance(code, int) and not isinstance(code, bool) else None
+    duration, created = seconds(document.get("duration")), seconds(document.get("created"))
+    environment = document.get("environment")
+    facts = environment if isinstance(environment, dict) else {}
+    packages = facts.get("Packages")
+    version = packages.get("pytest") if isinstance(packages, dict) else None
+    return ParsedReport(
+        kind="json-report",
+        counts=counts,
+        tests=session.table(),
+        status=session_status(counts, exitcode),
+        exitcode=exitcode,
+        duration_seconds=duration,
+        started_at=parse_time(created - duration) if created and duration is not None else None,
+        tool=f"pytest {version}" if isinstance(version, str) else "pytest",
+        metadata={clean(key): clean(value) for key, value in facts.items() if isinstance(value, str)},
+    )
+
+
+def _dicts(document: dict[str, Any], key: str, name: str) -> list[dict[str, Any]]:
+    values = document.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise Invalid(f"{name} is broken: {key!r} is not a list of objects.")
+    return values
+
+
+def _collect(session: Session, collector: dict[str, Any]) -> None:
+    outcome = collector.get("outcome")
+    if outcome not in ("failed", "skipped"):
+        return
+    row = session.row(text_of(collector.get("nodeid")))
+    session.count("errors" if outcome == "failed" else "skipped", row)
+    if outcome == "failed":
+        longrepr = text_of(collector.get("longrepr"))
+        row.failures.append(make_failure("collect", longrepr.strip().rpartition("\n")[2], longrepr))
+
+
+def _test(session: Session, test: dict[str, Any], name: str) -> None:
+    nodeid, outcome = test.get("nodeid"), test.get("outcome")
+    if not isinstance(nodeid, str) or not isinstance(outcome, str):
+        raise Invalid(f"{name} is broken: a test has no nodeid or no outcome.")
+    row = session.row(nodeid)
+    if outcome == "rerun":
+        row.attempts = 2
+    for phase in _PHASES:
+        stage = test.get(phase)
+        if isinstance(stage, dict):
+            row.phase_seconds[phase] = seconds(stage.get("duration"))
+            _phase(session, row, phase, stage, outcome)
+    if row.outcome is None and outcome in ("failed", "error"):
+        _lost_worker(session, row, test, outcome)
+
+
+def _phase(session: Session, row: Row, phase: Phase, stage: dict[str, Any], final: str) -> None:
+    outcome = stage.get("outcome")
+    if outcome == "passed":
+        if phase == "call":
+            session.count("xpassed" if final == "xpassed" else "passed", row)
+    elif outcome == "skipped":
+        longrepr = stage.get("longrepr")
+        skipped = is_skip_reason(longrepr) or (not longrepr and final == "skipped")
+        session.count("skipped" if skipped else "xfailed", row)
+    elif outcome == "failed":
+        session.count("failed" if phase == "call" else "errors", row)
+        _fail(row, phase, stage)
+
+
+def _fail(row: Row, phase: Phase | None, stage: dict[str, Any]) -> None:
+    crash, longrepr = stage.get("crash"), text_of(stage.get("longrepr"))
+    message = text_of(crash.get("message")) if isinstance(crash, dict) else ""
+    sections = tuple(
+        (f"{title} {phase or ''}".rstrip(), clip(text)) for key, title in _CAPTURES if (text := text_of(stage.get(key)))
+    )
+    row.failures.append(make_failure(phase, message or longrepr.strip().rpartition("\n")[2], longrepr, sections))
+
+
+def _lost_worker(session: Session, row: Row, test: dict[str, Any], outcome: str) -> None:
+    """Count a test without phases: an xdist worker that died reports the phase `???`."""
+    session.count("failed" if outcome == "failed" else "errors", row)
+    stage = test.get("???")
+    if isinstance(stage, dict):
+        _fail(row, None, stage)
+
+
+def _unknowns(counts: dict[str, int | None], tests: list[dict[str, Any]]) -> None:
+    """Forget what the format loses: how often a test was rerun, and what its subtests reported."""
+    outcomes = [test.get("outcome") for test in tests]
+    if "rerun" in outcomes:
+        counts["rerun"] = None
+    if any(outcome == "failed" and _no_phase_failed(test) for outcome, test in zip(outcomes, tests, strict=True)):
+        counts |= {"failed": None, "skipped": None, "xfailed": None}
+
+
+def _no_phase_failed(test: dict[str, Any]) -> bool:
+    stages = [test[phase] for phase in (*_PHASES, "???") if isinstance(test.get(phase), dict)]
+    return bool(stages) and all(stage.get("outcome") != "failed" for stage in stages)
+
+
+def _counts_of_summary(document: dict[str, Any], counts: dict[str, int | None], name: str) -> dict[str, int | None]:
+    """Return the counts of a report without tests: of collection alone, or what a bare summary can tell."""
+    summary = document["summary"]
+    total = summary.get("total", 0)
+    if not isinstance(total, int):
+        raise Invalid(f"{name} is broken: its total is not a number.")
+    if total == 0:
+        return counts
+    if "error" in summary or "rerun" in summary:
+        raise Invalid(f"{name} holds only a summary, from which the totals cannot be known. Export it with its tests.")
+    known: dict[str, int | None] = {key: summary.get(key, 0) for key in CATEGORIES}
+    if not all(isinstance(value, int) and value >= 0 for value in known.values()):
+        raise Invalid(f"{name} is broken: a count of its summary is not a number.")
+    return known | {"skipped": None, "errors": None}

@@ -1,0 +1,202 @@
+"""Stream JUnit XML through expat into testcases as raw attributes, with what lies inside them kept apart by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NoReturn
+from xml.parsers import expat
+
+from att.errors import Invalid
+from att.testing.importers.reading import wide_encoding
+
+__all__ = ["EARLIER_TAGS", "OUTPUT_TAGS", "RESULT_TAGS", "Child", "RawReport", "read_junit"]
+
+CHUNK_BYTES = 4 << 20
+MAX_DEPTH = 100
+
+RESULT_TAGS = ("failure", "error", "skipped")
+EARLIER_TAGS = ("rerunFailure", "rerunError", "flakyFailure", "flakyError")
+OUTPUT_TAGS = ("system-out", "system-err")
+
+_ROOTS = ("testsuites", "testsuite", "testrun")
+_CHILDREN = frozenset((*RESULT_TAGS, *EARLIER_TAGS, *OUTPUT_TAGS))
+_CUT_OFF = frozenset(
+    expat.errors.codes[message]
+    for message in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
+)
+
+Attributes = dict[str, str]
+
+
+@dataclass(slots=True)
+class Child:
+    """An element directly inside a testcase that tells of its result, an earlier attempt, or its output."""
+
+    tag: str
+    attributes: Attributes
+    text: list[str] = field(default_factory=list)
+
+    @property
+    def message(self) -> str:
+        """The `message` attribute, empty where there is none."""
+        return self.attributes.get("message", "")
+
+    @property
+    def body(self) -> str:
+        """All text of the element, that of elements inside it included."""
+        return "".join(self.text)
+
+
+@dataclass(slots=True)
+class RawReport:
+    """What a file says, before anything is decided about it."""
+
+    root: Attributes = field(default_factory=dict)
+    suites: list[Attributes] = field(default_factory=list)
+    top_suites: list[Attributes] = field(default_factory=list)
+    classnames: list[str] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
+    times: list[str | None] = field(default_factory=list)
+    more: dict[int, Attributes] = field(default_factory=dict)
+    """All attributes of the testcases that have not just classname, name and time in this order."""
+    children: dict[int, list[Child]] = field(default_factory=dict)
+    properties: Attributes = field(default_factory=dict)
+    """Properties of the report and its suites; the first of a name counts."""
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    """(row, suite) where the testcases of a suite begin or go on; suite -1 is none."""
+
+    def suite_of(self) -> list[int]:
+        """Return the index of each testcase's suite, -1 outside any."""
+        ends = [row for row, _ in self.spans[1:]] + [len(self.names)]
+        column = [-1] * (self.spans[0][0] if self.spans else len(self.names))
+        for (start, suite), end in zip(self.spans, ends, strict=True):
+            column.extend([suite] * (end - start))
+        return column
+
+
+def read_junit(stream: BinaryIO, name: str) -> RawReport:
+    """Read a stream whole; raise Invalid where it is not JUnit XML, is cut off, or declares a document type."""
+    report = RawReport()
+    head = stream.read(CHUNK_BYTES)
+    wide = wide_encoding(head)
+    parser = expat.ParserCreate("utf-8" if wide else None)
+    parser.buffer_text = parser.ordered_attributes = True
+    parser.StartElementHandler, parser.EndElementHandler = _handlers(parser, report, name)
+    parser.StartDoctypeDeclHandler = _refuse_doctype(name)
+    try:
+        for chunk in _recoded(head, stream, wide):
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise _broken(error, name) from None
+    except (ValueError, LookupError) as error:
+        raise Invalid(f"{name} has an encoding that cannot be read ({error}).") from None
+    return report
+
+
+def _handlers(
+    parser: expat.XMLParserType, report: RawReport, name: str
+) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
+    """Return the handlers of start and end tags. They are closures, not methods: they run for every element."""
+    depth = case_depth = child_depth = 0
+    open_suites: list[int] = []
+    names, more = report.names, report.more
+    add_classname, add_name, add_time = report.classnames.append, names.append, report.times.append
+
+    def start(tag: str, attributes: list[str]) -> None:
+        nonlocal depth, case_depth
+        depth += 1
+        if tag == "testcase" and depth > 1:
+            case_depth = depth
+            if len(attributes) == 6:
+                first, classname, second, name, third, time = attributes
+                if first == "classname" and second == "name" and third == "time":
+                    add_classname(classname)
+                    add_name(name)
+                    add_time(time)
+                    return
+            values = more[len(names)] = _named(attributes)
+            add_classname(values.get("classname", ""))
+            add_name(values.get("name"))
+            add_time(values.get("time"))
+        elif tag.endswith(":testcase"):
+            depth -= 1
+            start("testcase", attributes)
+        else:
+            start_other(tag.rpartition(":")[2], _named(attributes))
+
+    def start_other(tag: str, attributes: Attributes) -> None:
+        nonlocal child_depth
+        if depth == 1:
+            _check_root(tag, name)
+            report.root = attributes
+        elif depth > MAX_DEPTH:
+            raise Invalid(f"{name} is nested deeper than {MAX_DEPTH} elements: it is not a test report.")
+        if tag == "testsuite":
+            if not open_suites:
+                report.top_suites.append(attributes)
+            report.suites.append(attributes)
+            open_suites.append(len(report.suites) - 1)
+            report.spans.append((len(report.names), open_suites[-1]))
+        elif case_depth and depth == case_depth + 1 and tag in _CHILDREN:
+            child = Child(tag, attributes)
+            report.children.setdefault(len(report.names) - 1, []).append(child)
+            parser.CharacterDataHandler = child.text.append
+            child_depth = depth
+        elif tag == "property" and not case_depth:
+            report.properties.setdefault(attributes.get("name", ""), attributes.get("value", ""))
+
+    def end(tag: str) -> None:
+        nonlocal depth, case_depth, child_depth
+        if depth == case_depth:
+            case_depth = 0
+        elif depth == child_depth:
+            child_depth = 0
+            parser.CharacterDataHandler = None
+        elif tag.endswith("testsuite"):
+            open_suites.pop()
+            report.spans.append((len(report.names), open_suites[-1] if open_suites else -1))
+        depth -= 1
+
+    return start, end
+
+
+def _named(attributes: list[str]) -> Attributes:
+    return dict(zip(attributes[::2], attributes[1::2], strict=True))
+
+
+def _check_root(tag: str, name: str) -> None:
+    if tag not in _ROOTS:
+        raise Invalid(f"{name} is XML but not JUnit: its root is <{tag}>, not <testsuites> or <testsuite>.")
+
+
+def _refuse_doctype(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_: Any) -> NoReturn:
+        raise Invalid(f"{name} declares a document type. Test reports need none, and entities can be a bomb.")
+
+    return refuse
+
+
+def _recoded(head: bytes, stream: BinaryIO, wide: str | None) -> Iterator[bytes]:
+    """Yield the bytes in chunks, UTF-16 and UTF-32 as UTF-8."""
+    if wide:
+        text = (head + stream.read()).decode(wide, "replace").removeprefix("\ufeff")
+        yield text.encode("utf-8", "replace")
+        return
+    while head:
+        yield head
+        head = stream.read(CHUNK_BYTES)
+
+
+def _broken(error: expat.ExpatError, name: str) -> Invalid:
+    hint = " The file is empty or cut off; import the whole file." if error.code in _CUT_OFF else ""
+    return Invalid(
+        f"{name} is not well-formed XML: line {error.lineno}: {expat.ErrorString(error.code)}.{hint}",
+        line=error.lineno,
+    )

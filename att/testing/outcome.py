@@ -1,0 +1,189 @@
+"""How a test run ended: the status from return code and events, and the `TestRun` that travels."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from att.models import RunState
+from att.testing.models import TestEnvironment, TestRun, TestStatus
+from att.testing.stream import StreamState
+
+__all__ = ["TIMED_OUT_RETURNCODE", "finished_run", "live_run", "reason_of", "status_of"]
+
+TIMED_OUT_RETURNCODE = 124
+MAX_FAILURES = 100
+_BY_RETURNCODE: dict[int, TestStatus] = {
+    0: "passed",
+    1: "failed",
+    2: "interrupted",
+    3: "internal_error",
+    4: "usage_error",
+    5: "no_tests",
+}
+_NAMED_COUNTS = frozenset({"passed", "failed", "skipped", "error", "xfailed", "xpassed", "rerun", "deselected"})
+
+
+def status_of(
+    state: StreamState, returncode: int | None, *, timed_out: bool = False, cancelled: bool = False
+) -> TestStatus:
+    """Return the status of a run whose process is gone.
+
+    `returncode` is -N when signal N ended the process and None when nobody saw the end. `timed_out` and `cancelled`
+    say that the runner ended it; a session that came to its own end before a cancel took effect keeps its status.
+    """
+    if timed_out:
+        return "timed_out"
+    if cancelled and (not state.ended or state.interrupt is not None):
+        return "cancelled"
+    if state.end is None:
+        return _status_without_end(state, returncode)
+    if returncode is None:
+        returncode = state.end.exitstatus
+    if returncode < 0:
+        return "crashed"
+    if state.interrupt is not None:
+        return _status_of_interrupt(state)
+    status = _BY_RETURNCODE.get(returncode, "failed")
+    # Plugins can make pytest exit with 0 although tests failed.
+    return "failed" if status == "passed" and _bad(state) else status
+
+
+def _status_without_end(state: StreamState, returncode: int | None) -> TestStatus:
+    if returncode is None or returncode < 0:
+        return "crashed"
+    if state.boot is None:  # Python or pytest did not start
+        return "usage_error" if returncode else "no_tests"
+    if not state.exited:  # os._exit, whatever it returned
+        return "crashed"
+    if returncode in (2, 3, 4):  # pytest gave up before its session began
+        return _BY_RETURNCODE[returncode]
+    if state.session is None:
+        return "usage_error" if returncode else "no_tests"
+    return "crashed"
+
+
+def _status_of_interrupt(state: StreamState) -> TestStatus:
+    stopped_itself = state.interrupt is not None and state.interrupt.type == "Interrupted"
+    if not stopped_itself:
+        return "interrupted"
+    limit = state.session.maxfail if state.session else 0
+    if limit and _bad(state) >= limit:  # how xdist ends at --maxfail
+        return "failed"
+    return "collect_error" if state.counts.get("error") and not state.finished else "interrupted"
+
+
+def _bad(state: StreamState) -> int:
+    return state.counts.get("failed", 0) + state.counts.get("error", 0)
+
+
+def reason_of(state: StreamState, status: TestStatus, returncode: int | None) -> str:
+    """Return one line that says how the run ended, and during which test."""
+    match status:
+        case "crashed":
+            text = f"Pytest ended without finishing: {_how(returncode)}"
+        case "interrupted" if state.interrupt is not None:
+            text = ": ".join(part for part in ("Interrupted", state.interrupt.message) if part)
+        case "internal_error" if state.internal_errors:
+            text = "Pytest failed inside: " + state.internal_errors[0].strip().rpartition("\n")[2]
+        case "collect_error":
+            text = f"{state.counts.get('error', 0)} file(s) could not be collected"
+        case "usage_error" if state.boot is None:
+            text = "Pytest did not start; is it installed in the project's Python? See the log"
+        case "usage_error":
+            text = "Pytest refused its arguments or a conftest file; see the log"
+        case "no_tests":
+            text = "No tests were selected"
+        case _:
+            text = status.replace("_", " ").capitalize()
+    names = ", ".join(test.nodeid for test in state.in_flight[:3])
+    return f"{text}; in flight: {names}." if names else f"{text}."
+
+
+def _how(returncode: int | None) -> str:
+    if returncode is None:
+        return "nobody saw its end"
+    if returncode >= 0:
+        return f"the process left with {returncode}"
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"signal {-returncode}"
+
+
+def live_run(run: TestRun, state: StreamState, durations: Mapping[str, float] | None = None) -> TestRun:
+    """Return the run with what is known while it goes on; `durations` are earlier seconds by nodeid."""
+    return run.model_copy(
+        update={
+            **_results(run, state),
+            "progress": state.progress,
+            "eta_seconds": state.eta_seconds(durations or {}),
+            "message": _progress_message(state),
+        }
+    )
+
+
+def finished_run(
+    run: TestRun,
+    state: StreamState,
+    *,
+    ended_at: datetime | None,
+    returncode: int | None,
+    timed_out: bool = False,
+    cancelled: bool = False,
+) -> TestRun:
+    """Return the run with its final results; the process is gone and its stream is read to the end."""
+    status = status_of(state, returncode, timed_out=timed_out, cancelled=cancelled)
+    ended: RunState = "succeeded" if status == "passed" else "cancelled" if status == "cancelled" else "failed"
+    return run.model_copy(
+        update={
+            **_results(run, state),
+            "state": ended,
+            "status": status,
+            "ended_at": ended_at,
+            "progress": state.progress,
+            "eta_seconds": None,
+            "message": reason_of(state, status, returncode),
+            "no_tests_collected": status == "no_tests" or (state.ended and state.collected == 0),
+            "timed_out": timed_out,
+            "returncode": TIMED_OUT_RETURNCODE if timed_out else returncode,
+            "complete": state.complete and status not in ("crashed", "cancelled"),
+        }
+    )
+
+
+def _results(run: TestRun, state: StreamState) -> dict[str, Any]:
+    counts = state.counts
+    subtests = {name: number for name, number in counts.items() if name.startswith("subtests ")}
+    named = _NAMED_COUNTS | {"warnings"} | set(subtests)
+    return {
+        **{name: counts.get(name, 0) for name in _NAMED_COUNTS - {"error"}},
+        "errors": counts.get("error", 0),
+        "warnings": counts.get("warnings", 0),
+        "subtests": sum(subtests.values()),
+        "other_counts": {name: number for name, number in counts.items() if name not in named},
+        "collected": state.collected,
+        "finished": state.finished,
+        "in_flight": state.in_flight,
+        "duration_seconds": state.duration_seconds,
+        "failures": state.failures[:MAX_FAILURES],
+        "environment": _environment(run.environment or TestEnvironment(), state),
+    }
+
+
+def _environment(environment: TestEnvironment, state: StreamState) -> TestEnvironment:
+    found: dict[str, Any] = {}
+    if state.boot is not None:
+        found |= {"python": state.boot.python, "pytest": state.boot.pytest}
+    if state.session is not None:
+        found |= {"plugins": state.session.plugins}
+    return environment.model_copy(update=found)
+
+
+def _progress_message(state: StreamState) -> str:
+    if state.collected is None:
+        return "Collecting tests"
+    bad = _bad(state)
+    return f"{state.finished} of {state.collected} tests" + (f", {bad} failed" if bad else "")

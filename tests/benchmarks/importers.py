@@ -1,0 +1,116 @@
+"""JUnit of 100,000 tests to columns: ATT beside ElementTree's iterparse and junitparser, in interleaved rounds.
+
+Run it with `python -m tests.benchmarks.importers`; junitparser is compared where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from att.testing.importers import parse_junit_xml
+
+ROUNDS = 5
+COLUMNS = ("nodeid", "outcome", "classname", "name", "duration_seconds")
+
+
+def write_report(path: Path, tests: int) -> None:
+    """Write a JUnit file as pytest does: 1,000 tests a class, 3 % failed with a traceback, 5 % skipped."""
+    chance = random.Random(1)
+    with path.open("w") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests">')
+        file.write(f'<testsuite name="pytest" tests="{tests}" time="1.0" timestamp="2026-01-01T00:00:00+00:00">')
+        for number in range(tests):
+            head = (
+                f'<testcase classname="tests.unit.test_{number // 1000}.TestIt" name="test_{number}[a-b]" time="0.012"'
+            )
+            draw = chance.random()
+            if draw < 0.03:
+                text = "def test(): &#10;&gt; assert 1 == 2&#10;E assert 1 == 2&#10;" * 20
+                file.write(f'{head}><failure message="assert 1 == 2">{text}</failure></testcase>')
+            elif draw < 0.08:
+                file.write(f'{head}><skipped type="pytest.skip" message="no">tests/test.py:1: no</skipped></testcase>')
+            else:
+                file.write(f"{head} />")
+        file.write("</testsuite></testsuites>")
+
+
+def with_att(path: Path) -> dict[str, list[Any]]:
+    """Read with ATT, whose columns are more than those compared."""
+    table = parse_junit_xml(path).tests
+    return {name: table.columns[name] for name in COLUMNS}
+
+
+def with_iterparse(path: Path) -> dict[str, list[Any]]:
+    """Read the same columns with ElementTree, freeing each element."""
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for _, element in ElementTree.iterparse(path):
+        if element.tag != "testcase":
+            continue
+        outcome = "passed"
+        for child in element:
+            outcome = {"failure": "failed", "error": "error", "skipped": "skipped"}.get(child.tag, outcome)
+        _append(columns, element.get("classname", ""), element.get("name", ""), outcome, float(element.get("time", 0)))
+        element.clear()
+    return columns
+
+
+def with_junitparser(path: Path) -> dict[str, list[Any]]:
+    """Read the same columns with junitparser."""
+    from junitparser import JUnitXml
+
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for suite in JUnitXml.fromfile(str(path)):
+        for case in suite:
+            outcome = "passed"
+            for result in case.result:
+                outcome = {"Failure": "failed", "Error": "error", "Skipped": "skipped"}[type(result).__name__]
+            _append(columns, case.classname, case.name, outcome, case.time)
+    return columns
+
+
+def _append(columns: dict[str, list[Any]], classname: str, name: str, outcome: str, seconds: float) -> None:
+    for column, value in zip(COLUMNS, (f"{classname}::{name}", outcome, classname, name, seconds), strict=True):
+        columns[column].append(value)
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Return the best seconds of each reader, their rounds interleaved, after checking that all agree."""
+    readers: dict[str, Callable[[Path], dict[str, list[Any]]]] = {"att": with_att, "iterparse": with_iterparse}
+    if importlib.util.find_spec("junitparser"):
+        readers["junitparser"] = with_junitparser
+    expected = with_iterparse(path)
+    if any(read(path) != expected for read in readers.values()):
+        raise SystemExit("The readers disagree.")
+    best = dict.fromkeys(readers, float("inf"))
+    for _ in range(ROUNDS):
+        for name, read in readers.items():
+            start = time.process_time()
+            read(path)
+            best[name] = min(best[name], time.process_time() - start)
+    return best
+
+
+def main() -> None:
+    """Print the seconds of each reader and ATT's share of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tests", type=int, default=100_000)
+    tests = parser.parse_args().tests
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "junit.xml"
+        write_report(path, tests)
+        best = measure(path)
+    print(f"JUnit of {tests} tests, CPU seconds, best of {ROUNDS} interleaved rounds")
+    for name, seconds in best.items():
+        print(f"{name:12} {seconds:7.3f} s   att / {name}: {best['att'] / seconds:.2f}")
+
+
+if __name__ == "__main__":
+    main()

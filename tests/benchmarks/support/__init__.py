@@ -1,0 +1,1 @@
+"""What the benchmarks share: rivals to measure against, meters, and the table."""

@@ -1,0 +1,218 @@
+"""What a person sees of a value, as text and as HTML."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from att.client.display import html, register_formatters, text
+from att.client.views import brief, line_of
+from att.code.models import CodeDiff, FileContent, FilePage, SearchPage
+from att.events.models import Event, EventPage
+from att.models import Model
+from att.projects.models import ProjectPage, ProjectSetup, TemplateList
+from att.runtime.models import Diagnostics, HealthSignal, LogPage, RunPage, RuntimeStatus
+from att.system.models import OperationList, SystemHealth
+from tests.client.scripted import health
+
+AT = "2026-01-01T00:00:00Z"
+EXIT = {"code": 7, "signal": None, "reason": "exit code 7", "started_at": AT, "exited_at": AT}
+LINE = {"text": "<b>boom</b>", "stream": "stderr", "at": AT, "run_id": "run-00001"}
+RESULT = {"at": AT, "role": "readiness", "kind": "tcp", "result": "fail", "milliseconds": 1.5, "detail": "refused"}
+STATUS: dict[str, Any] = {
+    "project": "demo",
+    "state": "running",
+    "health": "unhealthy",
+    "reason": "readiness failed 3 times",
+    "pid": 42,
+    "url": "http://127.0.0.1:8000/",
+    "uptime_seconds": 3725,
+    "restarts": 2,
+    "observed_at": AT,
+    "restart_to_apply": True,
+    "probes": [
+        {
+            "probe": {"kind": "tcp"},
+            "state": "failed",
+            "successes": 0,
+            "failures": 3,
+            "errors": 0,
+            "last": {
+                "at": AT,
+                "role": "readiness",
+                "kind": "tcp",
+                "result": "fail",
+                "milliseconds": 1.5,
+                "detail": "refused",
+            },
+        }
+    ],
+    "resources": {"at": AT, "cpu_percent": 12.4, "rss_bytes": 3 << 20, "threads": 1, "open_files": 3, "processes": 2},
+}
+PAGE: dict[str, Any] = {"cursor": "c9", "has_more": True}
+PROJECT = {"id": "demo", "command": ["python", "app.py"], "created_at": AT, "updated_at": AT}
+SETUP = {
+    "project": "demo",
+    "run_id": "setup-0001",
+    "state": "failed",
+    "started_at": AT,
+    "message": "Installing",
+    "steps": [{"title": "clone", "state": "succeeded", "seconds": 1.25}],
+    "diagnosis": {"summary": "No network", "remedy": "Connect"},
+    "last_lines": ["fatal: x"],
+}
+
+SHOWN: list[tuple[type[Model], dict[str, Any], list[str]]] = [
+    (
+        RuntimeStatus,
+        STATUS,
+        [
+            "● running (readiness failed 3 times)",
+            "✗ unhealthy",
+            "1 h 2 min",
+            "12 % CPU, 3.0 MiB, 2 processes",
+            "restart to apply",
+            "refused",
+            "nobody: no probes",
+        ],
+    ),
+    (
+        ProjectPage,
+        {**PAGE, "projects": [{"project": PROJECT, "runtime": STATUS, "adapter": "command"}]},
+        ["demo", "● running", "✗ unhealthy", "go on with the cursor c9"],
+    ),
+    (ProjectPage, {"projects": [], "cursor": None, "has_more": False}, ["No projects yet"]),
+    (ProjectSetup, SETUP, ["✗ failed (Installing)", "No network", "Connect", "clone", "1.2 s", "fatal: x"]),
+    (
+        Diagnostics,
+        {
+            "project": "demo",
+            "run_id": "run-00001",
+            "exit": EXIT,
+            "diagnosis": {"summary": "Port taken"},
+            "last_lines": [LINE],
+            "restarts": [],
+        },
+        ["exit code 7", "Port taken", "err | "],
+    ),
+    (
+        HealthSignal,
+        {
+            "project": "demo",
+            "state": "crash_loop",
+            "health": "unknown",
+            "run_id": None,
+            "restarts_in_window": 5,
+            "unhealthy_since": None,
+            "last_reason": "5 ends in 120 s",
+            "observed_at": AT,
+        },
+        ["✖ crash_loop", "? unknown (5 ends in 120 s)"],
+    ),
+    (
+        LogPage,
+        {**PAGE, "lines": [LINE], "truncated": True, "lost_bytes": 9},
+        ["(9 bytes before this are gone)", "err |"],
+    ),
+    (LogPage, {**PAGE, "lines": []}, ["No output."]),
+    (
+        RunPage,
+        {
+            **PAGE,
+            "runs": [
+                {
+                    "run_id": "run-00001",
+                    "kind": "app",
+                    "state": "exited",
+                    "started_at": AT,
+                    "exit": EXIT,
+                    "command": ["a"],
+                    "log_bytes": 2048,
+                }
+            ],
+        },
+        ["□ exited", "exit code 7", "2.0 KiB"],
+    ),
+    (
+        EventPage,
+        {**PAGE, "events": [{"id": 1, "at": AT, "kind": "runtime.started", "project": "demo", "data": {"pid": 1}}]},
+        ["runtime.started", "pid=1"],
+    ),
+    (TemplateList, {"templates": []}, ["No templates."]),
+    (FilePage, {**PAGE, "files": [{"path": "a.py", "kind": "file", "size_bytes": 10}]}, ["a.py", "10 B"]),
+    (SearchPage, {**PAGE, "hits": [], "files_searched": 1, "files_skipped": 0}, ["Nothing."]),
+    (CodeDiff, {"base": "HEAD", "diff": "", "files": []}, ["No difference to HEAD."]),
+    (
+        FileContent,
+        {"path": "a", "content": "AA==", "encoding": "base64", "size_bytes": 1, "hash": "0", "modified_at": AT},
+        ["(binary, 1 bytes"],
+    ),
+    (SystemHealth, health(notices=["slow disk"]), ["API 1.0", "nobody: no probes", "slow disk"]),
+    (OperationList, {"operations": []}, ["Nothing."]),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "words"), SHOWN, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_value_is_shown_in_words(model: type[Model], fields: dict[str, Any], words: list[str]) -> None:
+    shown = text(model.model_validate(fields))
+    assert [word for word in words if word not in shown] == []
+    drawn = html(model.model_validate(fields))
+    assert [word for word in words if word not in drawn] == []
+
+
+def test_html_takes_its_colours_from_the_page_and_escapes_what_a_program_wrote() -> None:
+    drawn = html(LogPage.model_validate({**PAGE, "lines": [LINE]}))
+    assert "&lt;b&gt;boom" in drawn
+    assert "color:inherit" in drawn
+    assert "#fff" not in drawn
+
+
+def test_addresses_are_links_in_html() -> None:
+    assert '<a href="http://127.0.0.1:8000/"' in html(RuntimeStatus.model_validate(STATUS))
+
+
+def test_wide_tables_are_clipped_to_the_terminal() -> None:
+    page = FilePage.model_validate({**PAGE, "files": [{"path": "x" * 200, "kind": "file"}]})
+    assert {len(line) for line in text(page, width=40).splitlines() if "x" in line} == {40}
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "shown"),
+    [
+        (None, "", "-"),
+        (True, "", "yes"),
+        (0.5, "uptime_seconds", "0.5 s"),
+        (75, "uptime_seconds", "1 min 15 s"),
+        (5 << 30, "size_bytes", "5.0 GiB"),
+        (3, "", "3"),
+        (1 / 3, "", "0.3333"),
+        ([], "", "-"),
+        ({"a": None}, "", "a=-"),
+        (["a", 1], "", "a 1"),
+    ],
+)
+def test_values_are_brief(value: Any, name: str, shown: str) -> None:
+    assert brief(value, name) == shown
+
+
+def test_an_element_of_any_sequence_is_one_line() -> None:
+    event = Event(id=1, at=datetime(2026, 1, 1, tzinfo=UTC), kind="runtime.started", project="demo", data={"pid": 1})
+    assert line_of(event).endswith("runtime.started  demo  pid=1")
+    file = FilePage.model_validate({**PAGE, "files": [{"path": "a.py", "kind": "file", "size_bytes": 10}]}).files[0]
+    assert line_of(file) == "a.py  file  10 B"
+
+
+def test_ipython_shows_values_by_their_views() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        register_formatters()
+        assert shell.display_formatter is not None
+        data, _ = shell.display_formatter.format(RuntimeStatus.model_validate(STATUS))  # type: ignore[no-untyped-call]
+        assert "● running" in data["text/plain"]
+        assert "<table" in data["text/html"]
+    finally:
+        InteractiveShell.clear_instance()

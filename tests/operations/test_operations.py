@@ -1,0 +1,178 @@
+"""One declaration carries everything that the surfaces need."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, TypedDict, Unpack
+
+import pytest
+from pydantic import Field
+
+import att.domains  # noqa: F401 - completes the registry
+from att.errors import Conflict, Invalid, NotFound
+from att.models import Model, Page, Run
+from att.operations import (
+    REGISTRY,
+    CallerSide,
+    Cursor,
+    Limit,
+    Operation,
+    Operations,
+    ProjectId,
+    operation,
+    operation_of,
+)
+
+
+class Options(TypedDict, total=False):
+    size: Annotated[int | None, Field(ge=1, description="How large.")]
+    name: str
+
+
+class Item(Model):
+    given: dict[str, int | str | None]
+
+
+class ItemPage(Page):
+    items: list[int]
+
+
+class Making(Run):
+    status_operation: ClassVar[str] = "sample.state"
+    cancel_operation: ClassVar[str] = "sample.stop"
+
+
+@pytest.fixture(scope="module")
+def sample() -> Iterator[Operations]:
+    """A domain of its own, taken out of the registry again at the end."""
+    before = dict(REGISTRY)
+
+    class SampleOperations(Operations):
+        @operation("sample.make", post="/projects/{project}/sample", errors=(Conflict,))
+        def make(
+            self, project: ProjectId, wait: Annotated[bool, CallerSide()] = True, **options: Unpack[Options]
+        ) -> Making | Item:
+            """Make a sample.
+
+            At length.
+            """
+            return Item(given={"project": project, **options})
+
+        @operation("sample.read", get="/projects/{project}/sample")
+        def read(self, project: ProjectId, cursor: Cursor = None, limit: Limit = 3) -> ItemPage:
+            """Read samples."""
+            return ItemPage(items=[limit], cursor=cursor, has_more=False)
+
+        @operation("sample.state", get="/projects/{project}/sample/state")
+        def state(self, project: ProjectId) -> Making:
+            """Read the making."""
+            raise NotImplementedError
+
+    made = SampleOperations()
+    yield made
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+def declared(sample: Operations, name: str) -> Operation:
+    return operation_of(getattr(sample, name))
+
+
+def test_the_function_stays_as_it_was_written(sample: Operations) -> None:
+    assert sample.make("demo", size=3) == Item(given={"project": "demo", "size": 3})  # type: ignore[attr-defined]
+
+
+def test_keywords_of_a_typed_dict_become_arguments_that_may_be_left_out(sample: Operations) -> None:
+    make = declared(sample, "make")
+    assert [(p.name, p.location, p.required, p.omittable, p.caller_side) for p in make.parameters.values()] == [
+        ("project", "path", True, False, False),
+        ("wait", "body", False, False, True),
+        ("size", "body", False, True, False),
+        ("name", "body", False, True, False),
+    ]
+    assert make.parameters["size"].description == "How large."
+
+
+def test_leaving_out_and_giving_null_are_different(sample: Operations) -> None:
+    make = declared(sample, "make")
+    assert make.call(sample, make.validate({"project": "demo"})).given == {"project": "demo"}
+    assert make.call(sample, make.validate({"project": "demo", "size": None})).given == {
+        "project": "demo",
+        "size": None,
+    }
+
+
+def test_what_the_caller_acts_on_never_goes_over_the_wire(sample: Operations) -> None:
+    with pytest.raises(Invalid, match="wait: Extra inputs"):
+        declared(sample, "make").validate({"project": "demo", "wait": True})
+
+
+def test_every_wrong_argument_is_named_with_what_it_should_be(sample: Operations) -> None:
+    with pytest.raises(Invalid) as caught:
+        declared(sample, "make").validate({"project": "No!", "size": 0, "colour": "red"})
+    assert [p["argument"] for p in caught.value.details["problems"]] == ["project", "size", "colour"]
+    assert "lower-case letters" in caught.value.message
+
+
+def test_following_and_long_work_are_derived_from_the_result(sample: Operations) -> None:
+    assert declared(sample, "read").followable
+    assert not declared(sample, "make").followable
+    assert declared(sample, "make").long
+    assert not declared(sample, "state").long, "reading a run again is not starting one"
+
+
+def test_errors_that_follow_from_the_shape_are_implied(sample: Operations) -> None:
+    assert declared(sample, "make").declared_errors == (Invalid, NotFound, Conflict)
+
+
+def test_names_and_addresses_follow_from_the_name(sample: Operations) -> None:
+    make = declared(sample, "make")
+    assert (make.group, make.verb, make.cli, make.python) == ("sample", "make", "sample make", "p.sample.make")
+    assert make.summary == "Make a sample."
+
+
+def test_a_name_can_be_declared_once_only(sample: Operations) -> None:
+    with pytest.raises(ValueError, match="declared twice"):
+
+        class Again(Operations):
+            @operation("sample.read", get="/again")
+            def read(self) -> Item:
+                """Read again."""
+                raise NotImplementedError
+
+
+def test_an_operation_has_exactly_one_route() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        operation("sample.none")
+    with pytest.raises(ValueError, match="exactly one"):
+        operation("sample.two", get="/a", post="/b")
+
+
+def test_route_parameters_never_share_a_position_with_fixed_words() -> None:
+    """`/projects/{project}/x` beside `/projects/archive/x` would make one of them unreachable."""
+    paths = {(o.method, tuple(o.path.strip("/").split("/"))) for o in REGISTRY.values()}
+    for method, parts in paths:
+        for other_method, others in paths:
+            if method == other_method and len(parts) == len(others) and parts != others:
+                differing = [(a, b) for a, b in zip(parts, others, strict=True) if a != b]
+                assert not any("{" in a or "{" in b for a, b in differing), (parts, others)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_operation_is_documented_and_its_schemas_can_be_made(name: str) -> None:
+    declared = REGISTRY[name]
+    assert re.match(r"[A-Z].*\.$", declared.summary)
+    assert declared.arguments_model.model_json_schema()["type"] == "object"
+    assert declared.result_adapter.json_schema()
+    assert set(re.findall(r"{(\w+)}", declared.path)) <= set(declared.parameters)
+
+
+def test_declarations_load_nothing_heavy() -> None:
+    """A kernel that only speaks HTTP imports these."""
+    heavy = {"sqlalchemy", "alembic", "pandas", "pyarrow", "psutil", "httpx", "tornado", "mcp"}
+    code = "import sys, att.domains; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(done.stdout.split())

@@ -1,0 +1,198 @@
+"""Only the session's own last summary line counts, in whatever dress a log comes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from att.errors import Invalid
+from att.testing.importers import parse, parse_pytest_console
+from tests.testing.importers.support import CATEGORIES, manifest, sample
+
+HEADER = "============================= test session starts ==============================\n"
+PLAIN = [entry for entry in manifest() if entry["kind"] == "console" and entry["expected"]]
+MIXED = sample("console__mixed-p9.txt").decode()
+MIXED_COUNTS = (8, 4, 2, 3, 3, 1)
+
+
+def counts(text: str | bytes) -> tuple[int | None, ...]:
+    report = parse_pytest_console(text)
+    return tuple(report.counts[name] for name in CATEGORIES)
+
+
+def prefixed(prefix: str, text: str) -> str:
+    return "".join(f"{prefix.format(number=number)}{line}\n" for number, line in enumerate(text.splitlines()))
+
+
+PREFIXES = {
+    "github": "2026-03-01T10:00:{number:02.0f}.1234567Z ",
+    "gh_run_view": "build\tRun tests\t2026-03-01T10:00:00.1234567Z ",
+    "azure": "2026-03-01T10:00:00.1234567Z ",
+    "gitlab": "2026-03-01T10:00:00.123456Z 00O ",
+    "jenkins": "[2026-03-01T10:00:00.123Z] ",
+    "clock": "10:00:00 ",
+    "teamcity": "[10:00:00] ",
+    "compose": "tests-1  | ",
+    "own": "worker 7 says: ",
+}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize(
+    "name", ["console__mixed-p9.txt", "console__mixed-p9-vcolor.txt", "console__mixed-p74-xdist.txt"]
+)
+def test_the_prefixes_of_ci_logs_are_taken_off(name: str, prefix: str) -> None:
+    assert counts(prefixed(prefix.replace("{number:02.0f}", "00"), sample(name).decode())) == MIXED_COUNTS
+
+
+def test_the_first_stamp_of_a_log_is_its_start() -> None:
+    report = parse_pytest_console(prefixed(PREFIXES["azure"], MIXED))
+    assert report.started_at == datetime(2026, 3, 1, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("entry", PLAIN, ids=lambda entry: entry["file"])
+def test_a_quiet_or_full_log_survives_a_github_runner(entry: dict[str, object]) -> None:
+    text = sample(str(entry["file"])).decode(errors="replace")
+    noisy = (
+        f"Run pytest\npytest -x\nshell: /usr/bin/bash -e {{0}}\n{text}\nError: Process completed with exit code 1.\n"
+    )
+    expected = entry["expected"]
+    assert isinstance(expected, dict)
+    assert counts(prefixed(PREFIXES["azure"], noisy)) == tuple(expected.values())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_log_may_be_in_any_unicode(encoding: str) -> None:
+    assert counts(MIXED.replace("\n", "\r\n").encode(encoding)) == MIXED_COUNTS
+
+
+def test_other_tools_may_print_after_the_session() -> None:
+    after = (
+        "___________________________________ summary ____________________________________\n"
+        "  py311: commands succeeded\nworker summary: 3 failed, 99 passed in 12.00s\n"
+        "================================ 9 passed in 1.00s =================================\n"
+    )
+    assert counts(MIXED + after) == MIXED_COUNTS
+
+
+def test_a_second_full_summary_after_the_end_is_noise() -> None:
+    assert (
+        counts(MIXED + "============================== 99 passed in 0.03s ==============================\n")
+        == MIXED_COUNTS
+    )
+
+
+def test_the_last_of_several_sessions_counts() -> None:
+    other = sample("console__cls-p8.txt").decode()
+    assert counts(MIXED + other) == (2, 2, 0, 0, 0, 0)
+    assert counts(other + MIXED) == MIXED_COUNTS
+
+
+def test_a_last_session_without_an_end_is_refused() -> None:
+    with pytest.raises(Invalid, match="2 pytest sessions"):
+        parse(MIXED + MIXED[: len(MIXED) // 2])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+def test_a_log_that_is_cut_off_is_refused(share: float) -> None:
+    for name in ("console__mixed-p9.txt", "console__summ_in_output-p8.txt", "console__own-nested-p8.txt"):
+        text = sample(name).decode()
+        with pytest.raises(Invalid):
+            parse(text[: int(len(text) * share)])
+
+
+def test_a_fake_summary_printed_by_a_test_does_not_count() -> None:
+    fake = "============================== 99 passed in 0.03s ==============================\n"
+    real = "========================= 1 failed, 1 passed in 0.12s ==========================\n"
+    captured = f"----------------------------- Captured stdout call -----------------------------\n{fake}"
+    failures = "=================================== FAILURES ===================================\n"
+    info = "=========================== short test summary info ============================\n"
+    head = f"{HEADER}collected 2 items\n\ntests/test_o.py .F      [100%]\n\n{failures}"
+    assert counts(f"{head}{captured}{info}FAILED tests/test_o.py::test_f\n{real}") == (1, 1, 0, 0, 0, 0)
+    assert counts(f"{head}{captured}{real}") == (1, 1, 0, 0, 0, 0), "even where nothing stands between the two"
+
+
+def test_a_fake_summary_in_an_unfinished_line_of_progress_does_not_count() -> None:
+    fake = "============================== 99 passed in 0.03s ==============================\n"
+    with pytest.raises(Invalid, match="killed"):
+        parse(f"{HEADER}collected 2 items\n\ntests/test_o.py .\n{fake}")
+
+
+def test_a_bare_summary_after_a_session_with_a_header_is_noise() -> None:
+    assert counts(f"pip install pytest\n{MIXED}3 failed, 99 passed in 12.00s\n") == MIXED_COUNTS
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("3 passed in 75.20s (0:01:15)", (3, 0, 0, 0, 0, 0)),
+        ("1 failed, 2 passed, 1 warning, 1 error in 90061.00s (1 day, 1:01:01)", (2, 1, 0, 1, 0, 0)),
+        ("5 passed, 2 subtests passed, 1 rerun in 0.10s", (5, 0, 0, 0, 0, 0)),
+        ("no tests ran in 0.01s", (0, 0, 0, 0, 0, 0)),
+        ("4 passed in 1.23 seconds", (4, 0, 0, 0, 0, 0)),
+    ],
+)
+def test_a_bare_summary_line_is_read(line: str, expected: tuple[int, ...]) -> None:
+    assert counts(f".....      [100%]\n{line}\n") == expected
+    assert counts(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["99 passed, 3 failed in 1.00s", "worker: 3 failed in 1.00s", "3 dogs in 1.00s", "passed"]
+)
+def test_a_line_that_pytest_would_not_write_is_not_a_summary(line: str) -> None:
+    with pytest.raises(Invalid):
+        parse_pytest_console(f".....      [100%]\n{line}\n")
+
+
+def test_a_refusal_says_what_the_log_shows() -> None:
+    for name, words in (
+        ("console__mixed-p9-qq.txt", "-qq"),
+        ("console__conftest_err-p9.txt", "conftest"),
+        ("console__own-mixed-p9-nonexistent-option.txt", "usage error"),
+        ("console__hang-p9.txt", "killed"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            parse_pytest_console(sample(name))
+
+
+def test_how_a_session_ended_is_told() -> None:
+    endings = {
+        "console__mixed-p9.txt": "failed",
+        "console__kbd-p9.txt": "interrupted",
+        "console__internal-p62.txt": "internal_error",
+        "console__collect_err-p9.txt": "collect_error",
+        "console__none-p9-q.txt": "no_tests",
+        "console__skipmod-p62.txt": "no_tests",
+        "console__atexit_noise-p74.txt": "passed",
+    }
+    assert {name: parse_pytest_console(sample(name)).status for name in endings} == endings
+    assert parse_pytest_console(sample("console__kbd-p9.txt")).interrupted
+
+
+def test_a_verbose_log_names_every_test() -> None:
+    report = parse_pytest_console(sample("console__mixed-p9-vcolor.txt"))
+    outcomes = dict(zip(report.tests.columns["nodeid"], report.tests.columns["outcome"], strict=True))
+    assert len(outcomes) == 18
+    assert outcomes["tests/test_m.py::test_pass_then_err"] == "error"
+    assert outcomes["tests/test_m.py::test_par[3]"] == "passed"
+    failure = next(record.failure for record in report.tests if record.nodeid == "tests/test_m.py::test_fail2")
+    assert failure is not None
+    assert (failure.exception_type, failure.message) == ("AssertionError", "assert False")
+    assert "captured out" in failure.longrepr
+
+
+def test_a_worker_is_named_with_xdist() -> None:
+    report = parse_pytest_console(sample("console__own-mixed-p8-n-2-v.txt"))
+    assert set(report.tests.columns["worker"]) == {"gw0", "gw1"}
+
+
+def test_a_dash_in_a_parameter_is_not_the_separator() -> None:
+    info = "=========================== short test summary info ============================\n"
+    line = "FAILED t.py::test_a[x - y] - KeyError: 1\n"
+    report = parse_pytest_console(f"F    [100%]\n{info}{line}1 failed in 0.10s\n")
+    record = report.tests[0]
+    assert record.nodeid == "t.py::test_a[x - y]"
+    assert record.failure is not None
+    assert record.failure.exception_type == "KeyError"

@@ -1,0 +1,162 @@
+"""pytest-json-report, report logs and CTRF: phases, attempts, and what each format cannot say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from att.errors import Invalid
+from att.testing.importers import parse, parse_ctrf, parse_pytest_json_report, parse_reportlog
+from tests.testing.importers.support import sample
+
+
+def lines(*objects: dict[str, Any]) -> str:
+    return "".join(json.dumps(value) + "\n" for value in objects)
+
+
+def test_a_report_log_of_a_killed_session_keeps_what_finished_and_knows_no_totals() -> None:
+    report = parse_reportlog(sample("reportlog__own-osexit-p9.jsonl"))
+    assert (report.complete, report.passed, report.status) == (False, None, None)
+    assert dict(zip(report.tests.columns["name"], report.tests.columns["outcome"], strict=True)) == {
+        "test_a": "passed",
+        "test_x": "xfailed",
+    }
+
+
+def test_an_unfinished_last_line_is_left_out_and_a_broken_one_is_refused() -> None:
+    data = sample("reportlog__mixed-p9.jsonl")
+    assert not parse_reportlog(data[:-30]).complete
+    with pytest.raises(Invalid, match="line 2"):
+        parse_reportlog(data.replace(b'{"outcome"', b"{outcome", 1))
+
+
+def test_phases_worker_and_times_are_kept() -> None:
+    record = parse_reportlog(sample("reportlog__mixed-p9.jsonl")).tests[0]
+    assert record.nodeid == "tests/test_m.py::test_pass1"
+    assert None not in (record.setup_seconds, record.call_seconds, record.teardown_seconds, record.started_at)
+
+
+def test_each_attempt_of_a_rerun_has_its_failure() -> None:
+    report = parse_reportlog(sample("reportlog__own-rerun-p74-reruns-3.jsonl"))
+    always = next(record for record in report.tests if record.name == "test_always")
+    assert always.attempts == 4
+    assert [failure.attempt for failure in always.failures] == [1, 2, 3, 4]
+    assert report.counts["rerun"] == 13
+
+
+def test_captured_output_is_a_section() -> None:
+    report = parse_reportlog(sample("reportlog__mixed-p9.jsonl"))
+    failure = next(record.failure for record in report.tests if record.name == "test_fail2")
+    assert failure is not None
+    assert ("Captured stdout call", "captured out\n") in failure.sections
+    assert (failure.phase, failure.exception_type) == ("call", "AssertionError")
+
+
+def test_skipped_subtests_of_pytest_9_are_unknown_because_its_verbosity_decides() -> None:
+    subtest = {"nodeid": "t.py::a", "when": "call", "outcome": "skipped", "$report_type": "SubTestReport"}
+    end = {"exitstatus": 0, "$report_type": "SessionFinish"}
+    nine = lines({"pytest_version": "9.0.1", "$report_type": "SessionStart"}, subtest, end)
+    eight = lines({"pytest_version": "8.4.2", "$report_type": "SessionStart"}, subtest, end)
+    assert (parse(nine).skipped, parse(eight).skipped) == (None, 1)
+
+
+def test_collectors_count_and_are_tests_of_their_own() -> None:
+    report = parse_pytest_json_report(sample("json-report__own-collect-err-p9.json"))
+    assert (report.errors, report.skipped, report.status) == (2, 1, "collect_error")
+    failure = report.tests[0].failure
+    assert failure is not None
+    assert (report.tests[0].nodeid, failure.phase) == ("tests/test_bad.py", "collect")
+
+
+def test_how_often_a_test_was_rerun_is_unknown_in_a_json_report() -> None:
+    report = parse_pytest_json_report(sample("json-report__rerun-p9.json"))
+    assert report.counts["rerun"] is None
+    assert (report.passed, report.failed) == (3, 1)
+
+
+def test_a_bare_summary_gives_what_it_can_or_is_refused() -> None:
+    head = {"created": 1.0, "duration": 1.0, "exitcode": 1}
+    report = parse_pytest_json_report(json.dumps(head | {"summary": {"passed": 2, "failed": 1, "total": 3}}))
+    assert (report.passed, report.failed, report.skipped, report.errors) == (2, 1, None, None)
+    with pytest.raises(Invalid, match="cannot be known"):
+        parse(json.dumps(head | {"summary": {"passed": 2, "error": 1, "total": 3}}))
+
+
+def test_ctrf_has_its_own_statuses_and_no_errors() -> None:
+    report = parse_ctrf(sample("ctrf__mixed-p8-q.json"))
+    assert (report.passed, report.failed, report.skipped) == (8, 6, 4)
+    assert (report.errors, report.xfailed, report.xpassed) == (None, None, None)
+    assert (report.counts["tests"], report.counts["pending"], report.counts["other"]) == (18, 0, 0)
+    assert report.tests[0].nodeid == "tests/test_m.py::test_pass1"
+    assert report.tool == "pytest 8.4.2"
+
+
+def test_ctrf_of_another_tool_keeps_suite_retries_and_environment() -> None:
+    test = {
+        "name": "adds",
+        "status": "passed",
+        "duration": 1500,
+        "suite": ["cart", "sums"],
+        "retries": 2,
+        "flaky": True,
+    }
+    more = {"name": "later", "status": "pending", "duration": 0, "filePath": "cart.spec.ts"}
+    document = {
+        "results": {
+            "tool": {"name": "playwright"},
+            "summary": {
+                "tests": 2,
+                "passed": 1,
+                "failed": 0,
+                "pending": 1,
+                "skipped": 0,
+                "other": 0,
+                "start": 1,
+                "stop": 3,
+            },
+            "tests": [test, more],
+            "environment": {"branchName": "main", "commit": "abc", "buildUrl": "https://ci/1"},
+        }
+    }
+    report = parse(json.dumps(document))
+    first, second = report.tests
+    assert (first.nodeid, first.resolved, first.attempts, first.duration_seconds) == ("cart::sums::adds", False, 3, 1.5)
+    assert (second.nodeid, second.outcome, report.counts["pending"]) == ("cart.spec.ts::later", "skipped", 1)
+    assert report.metadata == {"branch": "main", "commit": "abc", "ci_url": "https://ci/1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "null",
+        '{"a": 1}',
+        '{"results": {"summary": [], "tests": {}}}',
+        '{"results": {"summary": {}, "tests": [{"name": "a"}]}}',
+        '{"results": {"summary": {"passed": -1}, "tests": []}}',
+        '{"summary": 3, "exitcode": 0}',
+        '{"summary": {"total": "x"}, "exitcode": 0}',
+        '{"summary": {}, "exitcode": 0, "tests": [{}]}',
+        '{"summary": {}, "exitcode": 0, "tests": 5}',
+        '{"$report_type": 5}',
+        '{"numTotalTests": 3, "testResults": []}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"exitcode": ' + "9" * 10_000 + "}",
+    ],
+)
+def test_json_that_is_no_report_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        parse(text.encode())
+
+
+def test_lone_surrogates_and_zero_bytes_become_escapes() -> None:
+    phase = {"nodeid": "t.py::a[\ud800]", "when": "call", "outcome": "failed", "longrepr": "\ud800\x00"}
+    text = lines(phase | {"$report_type": "TestReport"}, {"exitstatus": 1, "$report_type": "SessionFinish"})
+    record = parse(text).tests[0]
+    assert record.nodeid == "t.py::a[\\ud800]"
+    assert record.failure is not None
+    assert record.failure.longrepr == "\\ud800\\x00"

@@ -1,0 +1,95 @@
+"""The reader takes what is whole, waits for the rest, and survives what is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from att.testing.stream import StreamReader, StreamState
+from tests.testing.plugin.harness import Finished, run_suite
+from tests.testing.plugin.suites import MIXED, MIXED_ARGUMENTS, SUITES
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, bytes]:
+    """A real stream."""
+    folder = tmp_path_factory.mktemp("mixed")
+    run = run_suite("pytest84", folder, MIXED, MIXED_ARGUMENTS)
+    return run, (folder / "stream.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("step", [1_000, 64 * 1024])
+def test_a_stream_read_in_pieces_gives_the_same_state(mixed: tuple[Finished, bytes], step: int, tmp_path: Path) -> None:
+    run, data = mixed
+    path = tmp_path / "stream.jsonl"
+    reader, state = StreamReader(path), StreamState()
+    assert state.update(reader) == []
+
+    seen = []
+    for start in range(0, len(data), step):
+        with path.open("ab") as file:
+            file.write(data[start : start + step])
+        seen += state.update(reader)
+
+    assert state == run.state
+    assert seen == run.state.outcomes
+    assert (reader.offset, reader.damaged) == (len(data), 0)
+
+
+def test_a_torn_last_line_is_left_alone(mixed: tuple[Finished, bytes], tmp_path: Path) -> None:
+    _, data = mixed
+    path = tmp_path / "stream.jsonl"
+    path.write_bytes(data[:-5])
+    reader = StreamReader(path)
+
+    names = [record.event for record in reader.read()]
+
+    assert (names[-1], reader.damaged) == ("end", 0)
+
+
+def test_damaged_and_unknown_lines_are_counted_and_the_end_still_has_the_counts(
+    mixed: tuple[Finished, bytes], tmp_path: Path
+) -> None:
+    run, data = mixed
+    lines = data.splitlines(keepends=True)
+    phase = next(index for index, line in enumerate(lines) if b'"phase"' in line)
+    lines[phase] = lines[phase][:20] + b"\n" + b'{"event":"from the future","at":1}\n\xff\n[]\n'
+    path = tmp_path / "stream.jsonl"
+    path.write_bytes(b"".join(lines))
+    reader, state = StreamReader(path), StreamState()
+
+    state.update(reader)
+
+    assert reader.damaged == 4
+    assert state.counts == run.state.counts
+
+
+def test_the_time_that_is_left_comes_from_earlier_runs(mixed: tuple[Finished, bytes]) -> None:
+    run, _ = mixed
+    state = StreamState(nodeids=["a", "b", "c"], collected=3)
+
+    assert state.eta_seconds({}) is None
+    assert state.eta_seconds({"a": 1.0, "b": 3.0}) == 6.0
+    assert run.state.eta_seconds({"a": 1.0}) is None
+
+
+def test_times_go_on_while_a_test_stops_the_clock(tmp_path: Path) -> None:
+    run_suite("pytest84", tmp_path, SUITES["silent"].files)
+
+    times = [record.at for record in StreamReader(tmp_path / "stream.jsonl").read()]
+
+    assert times == sorted(times)
+
+
+def test_a_session_without_a_terminal_is_counted_the_same(mixed: tuple[Finished, bytes], tmp_path: Path) -> None:
+    conftest = """
+import pytest
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    session.config.pluginmanager.unregister(name="terminalreporter")
+"""
+    run = run_suite("pytest84", tmp_path, {**MIXED, "conftest.py": conftest}, MIXED_ARGUMENTS)
+
+    assert run.counts_of_pytest is None
+    assert run.state.counts == mixed[0].state.counts

@@ -1,0 +1,111 @@
+"""What type checkers must see of the client; checked by mypy and pyright, never run."""
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import httpx
+
+import att
+from att.code.models import CodeDiff, FileContent, FilePage, FileWritten, SearchPage
+from att.events.models import Event, EventPage
+from att.projects.models import ProjectChange, ProjectPage, ProjectRemoval, ProjectStatus, TemplateList
+from att.runtime.logs import RawPage
+from att.runtime.models import (
+    Diagnostics,
+    ExitRecord,
+    HealthSignal,
+    LogLine,
+    LogPage,
+    MetricsSeries,
+    Probe,
+    RunPage,
+    RuntimeStatus,
+)
+from att.system.models import OperationList, SystemHealth
+from att.testing.models import TestFailure, TestOutcomePage, TestRunPage, TestStatus
+
+
+def the_door() -> None:
+    assert_type(att.connect(), att.Session)
+    assert_type(att.connect("http://127.0.0.1:8888/", "token"), att.Session)
+    assert_type(att.connect(embedded=True, data_dir="data"), att.Session)
+    assert_type(att.__version__, str)
+
+
+def a_session(s: att.Session) -> None:
+    assert_type(s.health(), SystemHealth)
+    assert_type(s.operations(), OperationList)
+    assert_type(s.projects.list(limit=10), ProjectPage)
+    assert_type(s.projects.templates(), TemplateList)
+    assert_type(s.projects.create("demo", template="service", path="demo"), att.ProjectHandle)
+    assert_type(s.projects.create("demo", command=["a"], wait=False), att.ProjectHandle | att.LiveSetup)
+    assert_type(s.projects.download("demo", "https://example.org/a.zip"), att.ProjectHandle)
+    assert_type(s.projects.download("demo", "https://example.org/a.zip", wait=False), att.LiveSetup)
+    assert_type(s.project("demo", command=["a"], restart="always", probes=[Probe(kind="tcp")]), att.ProjectHandle)
+    assert_type(s.events.list(kinds=["runtime"]), EventPage)
+    assert_type(s.events.follow(timeout=1), att.Following[Event])
+    s.project("demo", restart="sometimes")  # type: ignore[arg-type]
+    s.projects.list(page=1)  # type: ignore[call-arg]
+
+
+def a_project(p: att.ProjectHandle) -> None:
+    assert_type(p.status(), ProjectStatus)
+    assert_type(p.update(env={"A": "1"}), ProjectChange)
+    assert_type(p.delete(files=True), ProjectRemoval)
+    assert_type(p.setup(), att.LiveSetup)
+    assert_type(p.setup().wait(timeout=10), att.LiveSetup)
+    assert_type(p.cancel_setup(), att.LiveSetup)
+    assert_type(p.url, str | None)
+    assert_type(p.http, httpx.Client)
+    assert_type(p.open(), str)
+    assert_type(p.events.list(tail=5), EventPage)
+    p.update(comand=["a"])  # type: ignore[call-arg]
+
+
+def its_processes(p: att.ProjectHandle) -> None:
+    status = p.runtime.start(wait="healthy", timeout=60)
+    assert_type(status, RuntimeStatus)
+    assert_type(status.pid, int | None)
+    assert_type(status.exit, ExitRecord | None)
+    assert_type(p.runtime.stop(), RuntimeStatus)
+    assert_type(p.runtime.restart(wait=None), RuntimeStatus)
+    assert_type(p.runtime.status(resources=True), RuntimeStatus)
+    assert_type(p.runtime.health(), HealthSignal)
+    assert_type(p.runtime.probe(), HealthSignal)
+    assert_type(p.runtime.runs(), RunPage)
+    assert_type(p.runtime.metrics(), MetricsSeries)
+    assert_type(p.runtime.diagnostics(), Diagnostics)
+    p.runtime.start(wait="helthy")  # type: ignore[arg-type]
+    p.runtime.start("demo")  # type: ignore[arg-type]
+
+
+def its_output(p: att.ProjectHandle) -> None:
+    assert_type(p.logs.read(cursor=None, limit=500), LogPage)
+    assert_type(p.logs.raw(max_bytes=100), RawPage)
+    for line in p.logs.follow(until_exit=True):
+        assert_type(line, LogLine)
+    p.logs.read(stream="both")  # type: ignore[arg-type]
+
+
+def its_files(p: att.ProjectHandle) -> None:
+    assert_type(p.code.list(pattern="**/*.py"), FilePage)
+    assert_type(p.code.read("app.py"), FileContent)
+    assert_type(p.code.write("app.py", "text"), FileWritten)
+    assert_type(p.code.search("needle"), SearchPage)
+    assert_type(p.code.diff(), CodeDiff)
+
+
+def its_tests(p: att.ProjectHandle) -> None:
+    run = p.tests.run(suite="unit", markers="not slow", timeout=60, wait=False)
+    assert_type(run, att.LiveTestRun)
+    assert_type(run.wait(timeout=10), att.LiveTestRun)
+    assert_type(run.cancel(), att.LiveTestRun)
+    assert_type(run.check().passed, int)
+    assert_type(run.status, TestStatus | None)
+    assert_type(run.failures, list[TestFailure])
+    assert_type(p.tests.status(run.run_id), att.LiveTestRun)
+    assert_type(p.tests.results(outcomes=["failed"]), TestOutcomePage)
+    assert_type(p.tests.runs(limit=5), TestRunPage)
+    p.tests.run(executor="kubernetes")  # type: ignore[arg-type]
