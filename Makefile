@@ -19,7 +19,7 @@ $(VENV)/.core: $(BIN)/uv pyproject.toml
 	@touch $@
 
 $(VENV)/.all: $(BIN)/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,lab,dask]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,lab,dask,duckdb]'
 	@touch $@ $(VENV)/.core
 
 demo: $(VENV)/.core  ## Run a service and a real NeMo Agent Toolkit app: health, logs, crash, restart, adoption.
