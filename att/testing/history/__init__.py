@@ -1,0 +1,1 @@
+"""The history of test runs: kept, read, analysed, and loaded from reports."""
