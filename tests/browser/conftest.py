@@ -1,0 +1,41 @@
+"""One JupyterLab and one browser for all tests of this folder, and a page of its own for each test.
+
+They are given up after the last test of the folder: an open Playwright keeps this thread's event loop busy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import Lab, chromium, start_lab
+from tests.support.servers import Home, Server
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with Home(tmp_path_factory.mktemp("lab")).closing() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def server(browser: Browser, home: Home) -> Server:
+    """A JupyterLab with ATT; its working folder is `home.work`."""
+    return start_lab(home)
+
+
+@pytest.fixture
+def lab(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A fresh browser window in a workspace of its own; call `open()` first."""
+    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    yield Lab(server, context.new_page(), re.sub(r"\W+", "-", request.node.name))
+    context.close()

@@ -1,0 +1,122 @@
+"""A real Chromium before a real JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from tests.support.servers import Home, Server
+
+__all__ = ["SCREENSHOTS", "TOKEN", "Lab", "chromium", "start_lab"]
+
+SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
+TOKEN = "lab-token"
+_QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_PATIENCE_MS = 30_000
+
+
+def _program() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        why = "No Chromium on this machine (Debian: apt-get install chromium)."
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start a browser that calls nobody by itself. Skips without one, and fails where CI is set."""
+    program = _program()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_QUIET)
+        yield browser
+        browser.close()
+
+
+def start_lab(home: Home, *options: str, config: dict[str, Any] | None = None) -> Server:
+    """Start a JupyterLab that asks nobody for news, and whose front end tests may call as `window.jupyterapp`."""
+    lab = {"LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}}
+    server = home.start(
+        f"--IdentityProvider.token={TOKEN}",
+        "--expose-app-in-browser",
+        *options,
+        lab=True,
+        config={**lab, **(config or {})},
+    )
+    server.get("health")
+    return server
+
+
+@dataclass
+class Lab:
+    """One page that shows JupyterLab, in a workspace of its own; requests to other hosts are refused and noted."""
+
+    server: Server
+    page: Page
+    workspace: str
+    off_site: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Address of the server, with a slash at its end."""
+        found: str = self.server.facts["url"]
+        return found
+
+    def open(self, path: str = "") -> Page:
+        """Show the workspace, or a file in it, and wait until JupyterLab is there."""
+        self.page.set_default_timeout(_PATIENCE_MS)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.route("**/*", self._guard)
+        tree = f"/tree/{path}" if path else ""
+        self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
+        return self.ready()
+
+    def reload(self) -> Page:
+        """Load the page again, once JupyterLab has saved what is open."""
+        self.page.reload()
+        return self.ready()
+
+    def ready(self) -> Page:
+        """Wait until JupyterLab has restored its views."""
+        self.page.wait_for_function("window.jupyterapp !== undefined")
+        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        return self.page
+
+    def execute(self, command: str, **arguments: Any) -> None:
+        """Run a command of JupyterLab, and wait for what it returns."""
+        self.page.evaluate(
+            "async ([id, args]) => { await window.jupyterapp.commands.execute(id, args); }", [command, arguments]
+        )
+
+    def theme(self, name: str) -> None:
+        """Change the theme: JupyterLab Light or JupyterLab Dark."""
+        self.execute("apputils:change-theme", theme=name)
+        light = "true" if "Light" in name else "false"
+        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
+
+    def screenshot(self, name: str, *, dark: bool = True) -> None:
+        """Take a picture of the page, light and dark, under `.cache/screenshots`."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}-light.png")
+        if dark:
+            self.theme("JupyterLab Dark")
+            self.page.screenshot(path=SCREENSHOTS / f"{name}-dark.png")
+            self.theme("JupyterLab Light")
+
+    def _guard(self, route: Route) -> None:
+        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost"):
+            route.fallback()
+        else:
+            self.off_site.append(route.request.url)
+            route.abort()
