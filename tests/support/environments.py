@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cached_python"]
+__all__ = ["cached_python", "locked"]
 
 CACHE = Path(__file__).parents[2] / ".cache" / "envs"
 
@@ -28,7 +28,7 @@ def cached_python(name: str, requirements: tuple[str, ...], pythons: tuple[str, 
     folder = CACHE / f"{name}-{key}"
     ready = folder / ".ready"
     if not ready.exists():
-        with _locked(CACHE / f"{name}-{key}.lock"):
+        with locked(CACHE / f"{name}-{key}.lock"):
             if not ready.exists():
                 _build(folder, base, requirements)
                 ready.touch()
@@ -51,7 +51,8 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a cached folder; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
