@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_config_path, jupyter_data_dir
-from traitlets import Bool, Enum, Float, Int, TraitType, Unicode
+from traitlets import Bool, Enum, Float, Int, List, TraitType, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
@@ -49,6 +49,17 @@ class ATT(Configurable):
     metrics_seconds = Float(2.0, min=0.2, help="Seconds between samples of CPU and memory while asked for.").tag(
         config=True
     )
+    mcp_path = Unicode(
+        "mcp", help="Path below the server's base URL where agents reach ATT over MCP; empty: not served."
+    ).tag(config=True)
+    mcp_tools = List(
+        Unicode(),
+        ["project", "runtime", "test", "code", "event"],
+        help="Operations that are MCP tools: groups like 'runtime', single ones like 'runtime.logs', or '*'.",
+    ).tag(config=True)
+    mcp_tool_separator = Enum(
+        [".", "_"], ".", help="Between the words of a tool's name; '_' is for clients that refuse dots."
+    ).tag(config=True)
     log_level = Enum(
         ["DEBUG", "INFO", "WARNING", "ERROR"], "WARNING", help="Least level of ATT's own log messages."
     ).tag(config=True)
@@ -79,6 +90,8 @@ def _from_environment() -> Config:
 
 
 def _parsed(trait: TraitType[Any, Any], value: str) -> Any:
+    if isinstance(trait, List):  # traitlets reads lists from its own command line only
+        return [word.strip() for word in value.split(",") if word.strip()]
     return trait.from_string(value)
 
 

@@ -36,6 +36,11 @@ def test_a_file_wins_over_the_environment_and_an_argument_over_both(
     assert load_settings(keep_runs=7).keep_runs == 7
 
 
+def test_a_list_in_the_environment_is_separated_by_commas(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATT_MCP_TOOLS", "project, runtime.logs")
+    assert load_settings().mcp_tools == ["project", "runtime.logs"]
+
+
 def test_a_wrong_value_is_refused(config_dir: Path) -> None:
     with pytest.raises(TraitError):
         load_settings(Config({"ATT": {"keep_runs": 0}}))
