@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from att.client.sse import ServerSentEvent, read_events
+from att.client.stopping import Stop
 from att.client.transports import Mode
 from att.errors import ATTError, Unauthenticated, Unavailable, error_from_problem
 from att.models import Page
@@ -53,6 +55,7 @@ class HttpTransport:
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=not is_loopback(url),
             verify=verify,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             transport=httpx.HTTPTransport(uds=sock, verify=verify) if sock else None,
         )
 
@@ -66,16 +69,17 @@ class HttpTransport:
         return self._parsed(operation, response.content)
 
     def pages(
-        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None
+        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None, stop: Stop | None = None
     ) -> Iterator[Page | None]:
         arguments = operation.validate(given)
         cursor: str | None = None
         reached_at = time.monotonic()
-        while True:
+        stop = stop or Stop()
+        while not stop.is_set:
             request = self._request(operation, arguments)
             request.headers.update({"Accept": "text/event-stream"} | ({"Last-Event-ID": cursor} if cursor else {}))
             try:
-                for event in self._events(request, tick_seconds):
+                for event in self._events(request, tick_seconds, stop):
                     reached_at, cursor = time.monotonic(), event.id or cursor
                     if event.kind == "page":
                         yield self._parsed(operation, event.data)
@@ -83,13 +87,13 @@ class HttpTransport:
                         return
                     elif tick_seconds is not None:
                         yield None
-                time.sleep(_AGAIN_SECONDS)
+                stop.wait(_AGAIN_SECONDS)
             except httpx.ReadTimeout:
                 yield from (None,) if tick_seconds is not None else ()
             except httpx.TransportError as error:
-                if time.monotonic() - reached_at > _RECONNECT_SECONDS:
+                if not stop.is_set and time.monotonic() - reached_at > _RECONNECT_SECONDS:
                     self._unreachable(error)
-                time.sleep(_AGAIN_SECONDS)
+                stop.wait(_AGAIN_SECONDS)
 
     def raw_log(self, arguments: RawLogArguments) -> RawPage:
         from att.runtime.logs import RawPage
@@ -131,7 +135,7 @@ class HttpTransport:
         body = parts["body"] if operation.method in ("POST", "PUT", "PATCH") else None
         return self._client.build_request(operation.method, path.lstrip("/"), params=_query(parts["query"]), json=body)
 
-    def _events(self, request: httpx.Request, tick_seconds: float | None) -> Iterator[ServerSentEvent]:
+    def _events(self, request: httpx.Request, tick_seconds: float | None, stop: Stop) -> Iterator[ServerSentEvent]:
         """Yield the events of one stream. Raises what the server answers or tells instead."""
         timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS).as_dict()
         request.extensions["timeout"] = timeout
@@ -142,10 +146,11 @@ class HttpTransport:
                 self._raise_for(response)
             # Read anew for the body: silence may then be as short as a tick.
             timeout["read"] = tick_seconds or _SILENCE_SECONDS
-            for event in read_events(response.iter_lines()):
-                if event.kind == "problem":
-                    raise error_from_problem(json.loads(event.data))
-                yield event
+            with stop.interrupting(lambda: _shut(response)):
+                for event in read_events(response.iter_lines()):
+                    if event.kind == "problem":
+                        raise error_from_problem(json.loads(event.data))
+                    yield event
         finally:
             response.close()
 
@@ -183,6 +188,14 @@ class HttpTransport:
                 f"What {self.where} answered to {operation.name} is not what this version of jupyter-att expects "
                 f"({error.error_count()} differences). Install the same version on both sides."
             ) from error
+
+
+def _shut(response: httpx.Response) -> None:
+    """End the connection of a response under the thread that reads it; that thread then closes it."""
+    found = response.extensions["network_stream"].get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        # Not the method of an SSL socket, which would take its state away from the reader.
+        socket.socket.shutdown(found, socket.SHUT_RDWR)
 
 
 def _foreign_answer(where: str, response: httpx.Response) -> ATTError:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from att.client.stopping import Stop
 from att.models import Page
 from att.operations import Operation
 from att.surfaces.following import Follower
@@ -33,11 +34,12 @@ class Transport(Protocol):
         ...
 
     def pages(
-        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None
+        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None, stop: Stop | None = None
     ) -> Iterator[Page | None]:
-        """Follow an operation: yield each page that tells something new; ends only when the sequence is complete.
+        """Follow an operation: yield each page that tells something new.
 
-        With `tick_seconds`, None is yielded at about that interval while there is nothing new.
+        Ends when the sequence is complete, or at once when another thread sets `stop`. With `tick_seconds`, None is
+        yielded at about that interval while there is nothing new.
         """
         ...
 
@@ -67,16 +69,17 @@ class InProcessTransport:
         return self.workspace.call(operation, given)
 
     def pages(
-        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None
+        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None, stop: Stop | None = None
     ) -> Iterator[Page | None]:
         operation.validate(given)
+        stop = stop or Stop()
         interval = self.workspace.settings.follow_seconds
         follower = Follower(self.workspace.call, operation, given, interval_seconds=interval)
         quiet_since = time.monotonic()
-        while not follower.ended:
+        while not (follower.ended or stop.is_set):
             page = follower.step()
             if page is None and (tick_seconds is None or time.monotonic() - quiet_since < tick_seconds):
-                time.sleep(follower.pause_seconds)
+                stop.wait(follower.pause_seconds)
                 continue
             yield page
             quiet_since = time.monotonic()

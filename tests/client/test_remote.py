@@ -11,6 +11,7 @@ import pytest
 from att.client.groups import Projects
 from att.client.remote import declared_by
 from att.client.session import Session
+from att.client.stopping import Stop
 from att.models import Page
 from att.operations import Operation, operation_of
 from att.projects.models import ProjectSettings
@@ -31,7 +32,9 @@ class Recorder:
     def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
         self.asked.append((operation.name, dict(given)))
 
-    def pages(self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None) -> Iterator[Page]:
+    def pages(
+        self, operation: Operation, given: Mapping[str, Any], tick_seconds: float | None, stop: Stop | None = None
+    ) -> Iterator[Page]:
         self.asked.append((operation.name, dict(given)))
         return iter(())
 
