@@ -115,10 +115,11 @@ class TestManager:
             return self._history.run(project_id, run_id)
         if (final := suite.settled()) is not None:
             return final
-        if suite.ended():
-            self._following.settle(suite)
-            return suite.settled() or suite.look({})
-        return suite.look(self._expected(project_id, run_id))
+        seen = suite.look(self._expected(project_id, run_id))
+        if seen.state == "running":
+            return seen
+        self._following.settle(suite)
+        return suite.settled() or seen
 
     def cancel(self, project_id: str, run_id: str) -> TestRun:
         """Interrupt a run, so that pytest still sums up, and end it if it does not obey. Raises NotFound."""
