@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from att.surfaces.rest import Answer, Endpoint, Found
     from jupyter_ext.hosting import Hosted
 
-__all__ = ["ApiHandler", "ProjectSocket"]
+__all__ = ["ApiHandler", "EventSocket", "ProjectSocket"]
 
 
 class ApiHandler(ATTHandler):
@@ -155,28 +155,33 @@ class ProjectSocket(WebSocketMixin, WebSocketHandler, ATTHandler):  # pyright: i
         await ATTHandler.prepare(self)
 
     @ws_authenticated
-    async def get(self, project: str) -> None:
+    async def get(self, *path: str) -> None:
+        from att.surfaces.rest import MalformedBody
+
         try:
-            await self._begin(project)
+            if self.request.headers.get("Upgrade", "").lower() != "websocket":
+                raise MalformedBody("This path speaks WebSocket; ask for an upgrade, or GET .../events instead.")
+            await self._begin(await self.host.hosted(), *path)
         except ATTError as error:
             raise Refused(error) from error
-        await super().get(project)
+        await super().get(*path)
 
-    async def _begin(self, project: str) -> None:
+    async def _begin(self, hosted: Hosted, *path: str) -> None:
         from att.surfaces.handwritten import SocketArguments
-        from att.surfaces.rest import MalformedBody, parse_query, validated
+        from att.surfaces.rest import parse_query, validated
 
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            raise MalformedBody("This path speaks WebSocket; ask for an upgrade, or GET .../events instead.")
-        hosted = await self.host.hosted()
-        given = {**parse_query(self.request.query_arguments), "project": project}
+        given = {**parse_query(self.request.query_arguments), "project": path[0]}
         arguments = validated(SocketArguments, given)
         await self.authorize("read", "project")
         if arguments.logs:
             await self.authorize("read", "runtime")
         await self.host.run(hosted.call, "project.status", {"project": arguments.project})
         for follower in _followers(hosted, arguments):
-            self._followed.append((follower, await self.host.follow(lambda f=follower: step(f))))  # type: ignore[misc]
+            await self._take_up(follower)
+
+    async def _take_up(self, follower: Follower) -> None:
+        """Ask once, so that what is wrong is told before the upgrade."""
+        self._followed.append((follower, await self.host.follow(lambda: step(follower))))
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         super().open(*args, **kwargs)
@@ -208,6 +213,21 @@ class ProjectSocket(WebSocketMixin, WebSocketHandler, ATTHandler):  # pyright: i
 
     def on_close(self) -> None:
         self._leaving.set()
+
+
+class EventSocket(ProjectSocket):
+    """Follows the events of all projects over one WebSocket; browsers allow few event streams to one host."""
+
+    async def _begin(self, hosted: Hosted, *_: str) -> None:
+        from att.operations import REGISTRY
+        from att.surfaces.handwritten import EventSocketArguments
+        from att.surfaces.rest import parse_query, validated
+
+        given = parse_query(self.request.query_arguments, frozenset({"kinds"}))
+        arguments = validated(EventSocketArguments, given)
+        await self.authorize("read", "event")
+        narrowed = arguments.model_dump(include={"kinds", "tail"}, exclude_none=True)
+        await self._take_up(hosted.follower(REGISTRY["event.list"], narrowed, arguments.cursor))
 
 
 def _followers(hosted: Hosted, arguments: SocketArguments) -> list[Follower]:

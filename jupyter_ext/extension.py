@@ -20,7 +20,7 @@ from jupyter_server.serverapp import ServerApp
 
 from att.settings import ATT, load_settings
 from jupyter_ext.activity import Activity
-from jupyter_ext.api import ApiHandler, ProjectSocket
+from jupyter_ext.api import ApiHandler, EventSocket, ProjectSocket
 from jupyter_ext.events import SCHEMA_FILE, repeat_events
 from jupyter_ext.handlers import api_prefix
 from jupyter_ext.hosting import Host, Hosted
@@ -74,7 +74,11 @@ class ATTApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(
-            [(r"/api/v1/projects/([^/]+)/ws", ProjectSocket), (r"/api/v1(?:/.*)?", ApiHandler)],
+            [
+                (r"/api/v1/ws", EventSocket),
+                (r"/api/v1/projects/([^/]+)/ws", ProjectSocket),
+                (r"/api/v1(?:/.*)?", ApiHandler),
+            ],
         )
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:  # noqa: ARG002

@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from att.operations import Action, ProjectId, RunId
 from att.runtime.models import Stream
 
-__all__ = ["HAND_WRITTEN", "ArchiveArguments", "HandWritten", "NoArguments", "RawLogArguments", "SocketArguments"]
+__all__ = [
+    "HAND_WRITTEN",
+    "ArchiveArguments",
+    "EventSocketArguments",
+    "HandWritten",
+    "NoArguments",
+    "RawLogArguments",
+    "SocketArguments",
+]
 
 _Cursor = Annotated[str | None, Field(max_length=200, description="Where to go on; null starts at the oldest kept.")]
 _Tail = Annotated[int | None, Field(ge=1, le=10_000, description="Start at the last N, when there is no cursor.")]
@@ -50,6 +58,16 @@ class SocketArguments(_Arguments):
     tail: Annotated[_Tail, Field(description="Begin at the last N events.")] = None
     log_cursor: Annotated[_Cursor, Field(description="Cursor of the log.")] = None
     log_tail: Annotated[_Tail, Field(description="Begin at the last N lines.")] = None
+
+
+class EventSocketArguments(_Arguments):
+    """Arguments of the WebSocket of all projects' events."""
+
+    kinds: Annotated[
+        list[str] | None, Field(max_length=50, description="Only these kinds; 'runtime' stands for all 'runtime.*'.")
+    ] = None
+    cursor: Annotated[_Cursor, Field(description="Cursor of the events.")] = None
+    tail: Annotated[_Tail, Field(description="Begin at the last N events.")] = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,16 @@ HAND_WRITTEN: tuple[HandWritten, ...] = (
         "Follow the project's events, and its log when asked, over a WebSocket. Each message is an object: "
         "`type` is page, problem or end, `operation` names what is followed, and `page` or `problem` holds the value.",
         SocketArguments,
+        status=101,
+    ),
+    HandWritten(
+        "event_socket",
+        "/ws",
+        "read",
+        "event",
+        "application/json",
+        "Follow the events of all projects over a WebSocket, with messages as on a project's own.",
+        EventSocketArguments,
         status=101,
     ),
 )

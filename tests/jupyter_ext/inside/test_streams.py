@@ -280,6 +280,32 @@ async def test_a_socket_tells_what_is_wrong_before_it_opens(
     assert (plain.status, plain.code) == (400, "invalid")
 
 
+async def test_one_socket_sends_the_events_of_all_projects_and_only_the_kinds_that_were_asked_for(
+    http_server_client: Any, fetch: Fetch, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        settings = {"path": str(tmp_path / name), "command": ["sleep", "1000"]}
+        assert (await fetch("POST", "/projects", {"id": name, **settings})).status == 201
+    socket = await connect(http_server_client, "/ws?kinds=runtime&kinds=project.deleted&tail=1")
+    for name in ("one", "two"):
+        await fetch("POST", f"/projects/{name}/runtime/start", {})
+        await fetch("DELETE", f"/projects/{name}")
+    seen: set[tuple[str, str]] = set()
+    async with asyncio.timeout(20):
+        while not {("one", "project.deleted"), ("two", "project.deleted")} <= seen:
+            message = json.loads(await socket.read_message())
+            assert (message["type"], message["operation"]) == ("page", "event.list")
+            seen |= {(event["project"], event["kind"]) for event in message["page"]["events"]}
+    assert {("one", "runtime.state"), ("two", "runtime.state")} <= seen
+    assert {kind.partition(".")[0] for _, kind in seen} == {"runtime", "project"}
+    assert "project.created" not in {kind for _, kind in seen}
+    socket.close()
+    with pytest.raises(HTTPClientError) as caught:
+        await connect(http_server_client, "/ws?unknown=1")
+    assert caught.value.code == 422
+
+
 async def test_a_socket_outlives_the_log_of_nothing_and_tells_of_a_deletion(
     http_server_client: Any, fetch: Fetch, tmp_path: Path
 ) -> None:
