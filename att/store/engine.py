@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 
-from att.errors import Conflict, Unavailable
+from att.errors import Busy, Conflict, Unavailable
 
 __all__ = ["Store"]
 
@@ -76,6 +77,17 @@ class Store:
         """Return a number that changes when another process has written."""
         with self.engine.connect() as connection:
             return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def vacuum(self) -> None:
+        """Give the free space of the file back to the disk. Raises Busy while others use the database for long."""
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            raise Busy(f"The database cannot be made smaller now: {error}. Try it again later.") from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""

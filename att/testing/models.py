@@ -103,7 +103,7 @@ class TestOutcome(Model):
     nodeid: str
     attempt: int = 1
     outcome: Outcome = Field(description="The worst of its phases; a failed teardown makes a passed test an error.")
-    started_at: Timestamp
+    started_at: Timestamp | None = Field(description="Null when a report does not tell it.")
     worker: str | None = None
     setup: PhaseOutcome | None = None
     call: PhaseOutcome | None = None
@@ -178,16 +178,18 @@ class TestRun(Run):
     cancel_operation: ClassVar[str] = "test.cancel"
 
     status: TestStatus | None = Field(default=None, description="How it ended; null while it runs.")
+    source: str = Field(default="runner", description="Who ran it: runner, or the kind of the report, junit, ctrf, ...")
+    ci_url: str | None = Field(default=None, description="Where the run of the build server can be read.")
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    errors: int = 0
-    xfailed: int = 0
-    xpassed: int = 0
-    rerun: int = 0
-    deselected: int = 0
-    warnings: int = 0
-    subtests: int = Field(default=0, description="Subtests that pytest counts apart from tests.")
+    errors: int | None = Field(default=0, description="This and what follows is null when a report cannot tell it.")
+    xfailed: int | None = 0
+    xpassed: int | None = 0
+    rerun: int | None = 0
+    deselected: int | None = 0
+    warnings: int | None = 0
+    subtests: int | None = Field(default=0, description="Subtests that pytest counts apart from tests.")
     other_counts: dict[str, int] = Field(default_factory=dict, description="Categories that plugins added.")
     collected: int | None = Field(default=None, description="Tests selected to run; null before they are known.")
     finished: int = Field(default=0, description="Tests that ended.")
