@@ -13,7 +13,7 @@ from att.errors import Invalid
 from att.testing.analysis.executions import attempts
 from att.testing.analysis.frames import OUTCOMES, TEXT
 
-__all__ = ["Together", "balance"]
+__all__ = ["Together", "balance", "balanced", "check_shards"]
 
 Together = Literal["auto", "file", "class", "test"]
 """What stays in one shard."""
@@ -49,9 +49,20 @@ def balance(
     "Bounds on Multiprocessing Timing Anomalies", SIAM Journal on Applied Mathematics 17 (1969)).
     Raises `Invalid` when `n` is below 1 or the runs span several projects.
     """
+    check_shards(n)
+    return balanced(_past(runs, results), n, nodeids=nodeids, together=together)
+
+
+def check_shards(n: int) -> None:
+    """Raise `Invalid` when `n` is no number of shards."""
     if n < 1:
         raise Invalid(f"A suite is divided among at least one shard, not {n}.")
-    past = _past(runs, results)
+
+
+def balanced(
+    past: pd.DataFrame, n: int, *, nodeids: Iterable[str] | None = None, together: Together = "auto"
+) -> pd.DataFrame:
+    """Return what `balance` says, from the past by nodeid: `seconds`, `overhead` and `newest` (in the newest run)."""
     wanted = list(dict.fromkeys(nodeids)) if nodeids is not None else list(past.index[past["newest"]])
     expected = past["seconds"].reindex(wanted)
     stand_in = float(past["seconds"].median()) if past["seconds"].notna().any() else 1.0

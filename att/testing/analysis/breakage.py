@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, execut
 from att.testing.analysis.flakiness import in_outage
 from att.testing.analysis.frames import OUTCOMES, TEXT, coded
 
-__all__ = ["compare", "find_run", "first_failed", "timeline"]
+__all__ = ["Breaks", "break_table", "compare", "find_run", "first_failed", "run_and_shards", "timeline"]
+
+Ints = npt.NDArray[np.int64]
 
 _CHANGES = ("broken", "fixed", "new", "removed", "slower")
 
@@ -77,16 +80,23 @@ def first_failed(runs: pd.DataFrame, results: pd.DataFrame, nodeid: str | None =
     e = e.take(~in_outage(e) & np.isin(e.test, wanted))
     size = max(len(e.runs), 1)
     e = e.take(np.argsort((e.test * size + lane[e.run]) * size + e.run))
-    good, bad, failing = _breaks(e, lane)
-    keep = failing if nodeid is None else np.ones(len(bad), dtype=bool)
-    return _break_table(e, lane, good[keep], bad[keep], failing[keep])
+    return break_table(e.tests, e.runs, lane, _breaks(e, lane), lasting=nodeid is None)
 
 
-def _breaks(e: Executions, lane: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the last start of failing of each test on each branch, the pass before it (-1: none), and if it lasts.
+@dataclass(frozen=True)
+class Breaks:
+    """The last start of failing of each test on each branch, by test and branch; positions of tests and runs."""
 
-    Positions count in `e`, which is sorted by test, branch and time.
-    """
+    test: Ints
+    bad_run: Ints
+    good_run: Ints
+    """Run of the pass before; -1 when there is none."""
+    failing: npt.NDArray[np.bool_]
+    """It lasts."""
+
+
+def _breaks(e: Executions, lane: Ints) -> Breaks:
+    """Find the breaks; `e` is sorted by test, branch and time."""
     group = e.test * max(len(e.runs), 1) + lane[e.run]
     begins = np.append(True, group[1:] != group[:-1])[: len(group)]
     verdict = e.verdict
@@ -96,15 +106,17 @@ def _breaks(e: Executions, lane: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any
     ends = pd.Series(verdict).groupby(group).last()
     positions = bad.to_numpy(dtype=np.int64)
     good = np.where(begins[positions], -1, positions - 1)
-    return good, positions, (ends.reindex(bad.index) == FAIL).to_numpy(dtype=bool)
+    lasting = (ends.reindex(bad.index) == FAIL).to_numpy(dtype=bool)
+    return Breaks(e.test[positions], e.run[positions], np.append(e.run, -1)[good], lasting)  # -1 stays -1
 
 
-def _break_table(
-    e: Executions, lane: npt.NDArray[np.int64], good: npt.NDArray[Any], bad: npt.NDArray[Any], failing: npt.NDArray[Any]
-) -> pd.DataFrame:
-    runs = e.runs.reset_index(drop=True)
-    bad_run = e.run[bad]
-    good_run = np.append(e.run, -1)[good]  # -1 stays -1: no such run
+def break_table(tests: pd.DataFrame, runs: pd.DataFrame, lane: Ints, found: Breaks, *, lasting: bool) -> pd.DataFrame:
+    """Return what `first_failed` says, from the breaks, the runs in order and the branch of each by number.
+
+    `lasting` leaves out the tests that pass again.
+    """
+    keep = found.failing if lasting else np.ones(len(found.test), dtype=bool)
+    bad_run, good_run = found.bad_run[keep], found.good_run[keep]
     on_lane = pd.Series(lane).groupby(lane).cumcount().to_numpy(dtype=np.int64)
     between = on_lane[bad_run] - np.append(on_lane, -1)[good_run] - 1
 
@@ -115,7 +127,7 @@ def _break_table(
     good_commit, bad_commit = at("commit", good_run), at("commit", bad_run)
     dirty = at("dirty", good_run).eq(True).fillna(False) | at("dirty", bad_run).eq(True).fillna(False)
     differ = good_commit.notna() & bad_commit.notna() & (good_commit.astype(object) != bad_commit.astype(object))
-    table = e.named(
+    columns = pd.DataFrame(
         {
             "last_good_commit": good_commit,
             "first_bad_commit": bad_commit,
@@ -126,10 +138,10 @@ def _break_table(
             "first_bad_at": at("started_at", bad_run),
             "last_good_run": at("run_id", good_run),
             "first_bad_run": at("run_id", bad_run),
-            "still_failing": failing,
-        },
-        e.test[bad],
+            "still_failing": found.failing[keep],
+        }
     )
+    table = pd.concat([tests.iloc[found.test[keep]].reset_index(drop=True), columns], axis=1)
     busy = np.bincount(lane)[lane[bad_run]] if len(bad_run) else bad_run
     order = table.assign(_busy=busy).sort_values(["_busy", "first_bad_at", "nodeid"], ascending=[False, False, True])
     return order.drop(columns="_busy").reset_index(drop=True)
@@ -157,7 +169,7 @@ def compare(
 
     A renamed test is one removed and one new. Raises `NotFound` for a run that is not there.
     """
-    sides = [executions(_only(runs, find_run(runs, name)), results) for name in (a, b)]
+    sides = [executions(run_and_shards(runs, find_run(runs, name)), results) for name in (a, b)]
     left, right = (_side(e) for e in sides)
     table = left.merge(right, on="nodeid", how="outer", suffixes=("_a", "_b"))
     seconds_a, seconds_b = table.pop("seconds_a"), table.pop("seconds_b")
@@ -172,8 +184,8 @@ def compare(
     return table.loc[table["change"].notna() | unchanged, columns].reset_index(drop=True)
 
 
-def _only(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
-    """Return the run and its shards."""
+def run_and_shards(runs: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Return the rows of a run and of its shards."""
     chosen = runs["run_id"] == run_id
     if "parent" in runs:
         chosen |= (runs["parent"] == run_id).fillna(False).astype(bool)

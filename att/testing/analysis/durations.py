@@ -10,7 +10,7 @@ from att.errors import Invalid
 from att.testing.analysis.executions import Attempts, attempts
 from att.testing.analysis.frames import OUTCOMES
 
-__all__ = ["slowest"]
+__all__ = ["check_quantile", "slowest", "slowest_table"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,22 +35,32 @@ def slowest(runs: pd.DataFrame, results: pd.DataFrame, q: float = 0.95) -> pd.Da
     Quantiles are interpolated linearly (type 7 of "Sample Quantiles in Statistical Packages", The American
     Statistician 50 (1996)). Raises `Invalid` when `q` is not between 0 and 1.
     """
-    if not 0 < q < 1:
-        raise Invalid(f"q is a quantile between 0 and 1, not {q}.")
+    check_quantile(q)
     a = attempts(runs, results)
     seconds, first, n, tests = _sorted_by_test(a)
     total = np.bincount(a.test, weights=np.nan_to_num(_timed(a)), minlength=len(a.tests))[tests].astype(float)
-    name = f"p{q * 100:g}_seconds"
-    table = a.named(
-        {
-            "n": n,
-            "p50_seconds": _quantile(seconds, first, n, 0.5),
-            name: _quantile(seconds, first, n, q),
-            "total_seconds": total,
-            "share": total / total.sum() if total.sum() > 0 else np.full(len(total), np.nan),
-        },
-        tests,
+    return slowest_table(
+        a.tests.iloc[tests], n, _quantile(seconds, first, n, 0.5), _quantile(seconds, first, n, q), total, q
     )
+
+
+def check_quantile(q: float) -> None:
+    """Raise `Invalid` when `q` is not between 0 and 1."""
+    if not 0 < q < 1:
+        raise Invalid(f"q is a quantile between 0 and 1, not {q}.")
+
+
+def slowest_table(names: pd.DataFrame, n: Ints, p50: Floats, high: Floats, total: Floats, q: float) -> pd.DataFrame:
+    """Return what `slowest` says, from the figures of each timed test."""
+    name = f"p{q * 100:g}_seconds"
+    columns = {
+        "n": n,
+        "p50_seconds": p50,
+        name: high,
+        "total_seconds": total,
+        "share": total / total.sum() if total.sum() > 0 else np.full(len(total), np.nan),
+    }
+    table = pd.concat([names.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
     return table.sort_values([name, "nodeid"], ascending=[False, True], ignore_index=True)
 
 

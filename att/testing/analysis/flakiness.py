@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,46 @@ from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, execut
 from att.testing.analysis.frames import coded
 from att.testing.analysis.statistics import wilson
 
-__all__ = ["VERDICTS", "flaky", "in_outage", "outages"]
+__all__ = [
+    "ENVIRONMENT",
+    "VERDICTS",
+    "Evidence",
+    "are_outages",
+    "flaky",
+    "in_outage",
+    "outage_table",
+    "outages",
+    "scored",
+]
 
 VERDICTS = ("flaky", "suspect", "failing", "stable", "insufficient")
 """What `flaky` says about a test, gravest first."""
 
-_ENVIRONMENT = ("python", "os")
+ENVIRONMENT = ("python", "os")
+"""Columns of runs whose tests are compared only with each other."""
+
 _MIN_OUTAGE_FAILURES = 5
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the executions outside outages say of each test; the arrays have one element a test."""
+
+    runs: Ints
+    fails: Ints
+    flips: Ints
+    pairs: Ints
+    """Neighbouring executions on a branch."""
+    same_commit_mixed: Ints
+    isolated_fails: Ints
+    rerun_passes: Ints
+    opportunities: Ints
+    last_flip: Ints
+    """Position of the run in which the outcome last changed; -1 when it never did."""
+    ends_failing: Bools
 
 
 def outages(runs: pd.DataFrame, results: pd.DataFrame, outage_share: float = 0.25) -> pd.DataFrame:
@@ -33,34 +65,35 @@ def outages(runs: pd.DataFrame, results: pd.DataFrame, outage_share: float = 0.2
     """
     e = executions(runs, results)
     e = e.take(e.verdict != NONE)
-    executed, failed, share = _failing_share(e)
-    out = np.flatnonzero(_is_outage(e.runs, executed, failed, outage_share))
+    return outage_table(e.runs, *_failing(e), outage_share)
+
+
+def outage_table(runs: pd.DataFrame, executed: Ints, failed: Ints, outage_share: float) -> pd.DataFrame:
+    """Return the outages of runs in order, from how many tests each executed and how many of them failed."""
+    out = np.flatnonzero(are_outages(runs, executed, failed, outage_share))
     return pd.DataFrame(
         {
-            "run_id": e.runs["run_id"].iloc[out].array,
-            "started_at": e.runs["started_at"].iloc[out].array,
+            "run_id": runs["run_id"].iloc[out].array,
+            "started_at": runs["started_at"].iloc[out].array,
             "executed": executed[out],
             "failed": failed[out],
-            "share": share[out],
+            "share": (failed / np.maximum(executed, 1))[out],
         }
     )
 
 
 def in_outage(e: Executions, outage_share: float = 0.25) -> Bools:
     """Tell which executions lie in an outage run; the executions given all have a verdict."""
-    executed, failed, _ = _failing_share(e)
-    return np.asarray(_is_outage(e.runs, executed, failed, outage_share)[e.run])
+    return np.asarray(are_outages(e.runs, *_failing(e), outage_share)[e.run])
 
 
-def _failing_share(e: Executions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _failing(e: Executions) -> tuple[Ints, Ints]:
     executed = np.bincount(e.run, minlength=len(e.runs))
-    failed = np.bincount(e.run[e.verdict == FAIL], minlength=len(e.runs))
-    return executed, failed, failed / np.maximum(executed, 1)
+    return executed, np.bincount(e.run[e.verdict == FAIL], minlength=len(e.runs))
 
 
-def _is_outage(
-    runs: pd.DataFrame, executed: npt.NDArray[np.int64], failed: npt.NDArray[np.int64], outage_share: float
-) -> Bools:
+def are_outages(runs: pd.DataFrame, executed: Ints, failed: Ints, outage_share: float) -> Bools:
+    """Tell which runs are outages, from how many tests each executed and how many of them failed."""
     share = pd.Series(failed / np.maximum(executed, 1)).where(executed > 0)
     usual = share.groupby(group_runs(runs, ["project"])).transform("median").fillna(0).to_numpy()
     threshold = np.maximum(outage_share, np.minimum(3 * usual, 0.95))
@@ -100,58 +133,75 @@ def flaky(runs: pd.DataFrame, results: pd.DataFrame, min_runs: int = 10, *, outa
     same-version view after "Modeling and Ranking Flaky Tests at Apple" (ICSE-SEIP 2020, doi:10.1145/3377813.3381370).
     """
     e = executions(runs, results)
-    size = len(e.tests)
+    names = e.tests
     e = e.take(e.verdict != NONE)
     e = _by_lane(e.take(~in_outage(e, outage_share)))
+    return scored(names, e.runs, _evidence(e), min_runs)
+
+
+def _evidence(e: Executions) -> Evidence:
+    size = len(e.tests)
     passed, before, after = e.verdict == PASS, *_neighbours(e)
     sibling = _same_commit_passed(e)
     rerun = passed & e.retried
-    mixed = ~passed & sibling
-    isolated = ~passed & ~sibling & (before == PASS) & (after == PASS)
-    opportunity = sibling | rerun | ((before == PASS) & (after == PASS))
+    between_passes = (before == PASS) & (after == PASS)
     flip = (before != NONE) & (before != e.verdict)
 
-    def count(mask: Bools) -> npt.NDArray[np.int64]:
+    def count(mask: Bools) -> Ints:
         return np.bincount(e.test[mask], minlength=size)
 
-    evidence, chances = count(rerun | mixed | isolated), count(opportunity)
-    lo, hi = wilson(evidence, chances)
-    pairs = count(before != NONE)
+    return Evidence(
+        runs=np.bincount(e.test, minlength=size),
+        fails=count(~passed),
+        flips=count(flip),
+        pairs=count(before != NONE),
+        same_commit_mixed=count(~passed & sibling),
+        isolated_fails=count(~passed & ~sibling & between_passes),
+        rerun_passes=count(rerun),
+        opportunities=count(sibling | rerun | between_passes),
+        last_flip=_last_run(e, flip, size),
+        ends_failing=_ends_failing(e, size),
+    )
+
+
+def scored(names: pd.DataFrame, runs: pd.DataFrame, evidence: Evidence, min_runs: int) -> pd.DataFrame:
+    """Return what `flaky` says of the tests, from the evidence on them and the runs in order."""
+    fails = evidence.same_commit_mixed + evidence.isolated_fails + evidence.rerun_passes
+    lo, hi = wilson(fails, evidence.opportunities)
     columns: dict[str, Any] = {
-        "runs": np.bincount(e.test, minlength=size),
-        "fails": count(~passed),
-        "flip_rate": _share(count(flip), pairs),
-        "same_commit_mixed": count(mixed),
-        "isolated_fails": count(isolated),
-        "rerun_passes": count(rerun),
-        "flaky_score": _share(evidence, chances),
+        "runs": evidence.runs,
+        "fails": evidence.fails,
+        "flip_rate": _share(evidence.flips, evidence.pairs),
+        "same_commit_mixed": evidence.same_commit_mixed,
+        "isolated_fails": evidence.isolated_fails,
+        "rerun_passes": evidence.rerun_passes,
+        "flaky_score": _share(fails, evidence.opportunities),
         "lo": lo,
         "hi": hi,
-        "last_flip_at": _last_flip(e, flip, size),
+        "last_flip_at": runs["started_at"].reindex(evidence.last_flip).reset_index(drop=True),
+        "verdict": coded(_verdicts(evidence, min_runs), VERDICTS),
     }
-    verdict = _verdicts(columns, _ends_failing(e, size), min_runs)
-    columns["verdict"] = coded(verdict, VERDICTS)
-    table = e.named(columns)
+    table = pd.concat([names.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
     order = table.assign(_score=table["flaky_score"].fillna(-1)).sort_values(
         ["verdict", "_score", "lo", "fails", "nodeid"], ascending=[True, False, False, False, True]
     )
     return order.drop(columns="_score").reset_index(drop=True)
 
 
-def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _share(part: Ints, whole: Ints) -> npt.NDArray[np.float64]:
     return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
 
 
 def _by_lane(e: Executions) -> Executions:
     """Sort by test, then by the line of runs that are compared with each other, then by time."""
-    lane = group_runs(e.runs, ["project", "branch", *_ENVIRONMENT])[e.run]
+    lane = group_runs(e.runs, ["project", "branch", *ENVIRONMENT])[e.run]
     size = max(len(e.runs), 1)
     return e.take(np.argsort((e.test * size + lane) * size + e.run))
 
 
 def _neighbours(e: Executions) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
     """Return the verdict before and after each execution on its lane; NONE at the ends."""
-    lane = group_runs(e.runs, ["project", "branch", *_ENVIRONMENT])[e.run]
+    lane = group_runs(e.runs, ["project", "branch", *ENVIRONMENT])[e.run]
     verdict = e.verdict
     joined = (e.test[1:] == e.test[:-1]) & (lane[1:] == lane[:-1])
     before, after = np.full(len(verdict), NONE, dtype=np.int8), np.full(len(verdict), NONE, dtype=np.int8)
@@ -167,7 +217,7 @@ def _same_commit_passed(e: Executions) -> Bools:
     clean = e.runs["commit"].notna()
     if "dirty" in e.runs:
         clean &= ~e.runs["dirty"].astype("boolean").fillna(False).astype(bool)
-    commit = group_runs(e.runs, ["project", "commit", *_ENVIRONMENT])
+    commit = group_runs(e.runs, ["project", "commit", *ENVIRONMENT])
     group, _ = pd.factorize(e.test * max(len(e.runs), 1) + commit[e.run])
     passed = e.verdict == PASS
     known = clean.to_numpy()[e.run]
@@ -175,11 +225,10 @@ def _same_commit_passed(e: Executions) -> Bools:
     return np.asarray(known & (others > 0))
 
 
-def _last_flip(e: Executions, flip: Bools, size: int) -> pd.Series[pd.Timestamp]:
+def _last_run(e: Executions, flip: Bools, size: int) -> Ints:
     last = np.full(size, -1, dtype=np.int64)
     np.maximum.at(last, e.test[flip], e.run[flip])
-    times = e.runs["started_at"].reindex(last)
-    return times.reset_index(drop=True)
+    return last
 
 
 def _ends_failing(e: Executions, size: int) -> Bools:
@@ -189,11 +238,11 @@ def _ends_failing(e: Executions, size: int) -> Bools:
     return np.bincount(e.test[final & (e.verdict == FAIL)], minlength=size) > 0
 
 
-def _verdicts(columns: dict[str, Any], ends_failing: Bools, min_runs: int) -> npt.NDArray[np.int64]:
-    proof = columns["same_commit_mixed"] + columns["rerun_passes"]
-    isolated = columns["isolated_fails"]
+def _verdicts(evidence: Evidence, min_runs: int) -> Ints:
+    proof = evidence.same_commit_mixed + evidence.rerun_passes
+    isolated = evidence.isolated_fails
     return np.select(
-        [columns["runs"] < min_runs, (proof > 0) | (isolated > 1), isolated > 0, ends_failing],
+        [evidence.runs < min_runs, (proof > 0) | (isolated > 1), isolated > 0, evidence.ends_failing],
         [VERDICTS.index(v) for v in ("insufficient", "flaky", "suspect", "failing")],
         VERDICTS.index("stable"),
     )

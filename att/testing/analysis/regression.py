@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from att.errors import Invalid
-from att.testing.analysis.executions import PASS, Executions, executions
+from att.testing.analysis.executions import PASS, executions
 from att.testing.analysis.statistics import change_point, rank_sum_p
 from att.testing.analysis.times import length_of_time
 
-__all__ = ["Window", "regressions"]
+__all__ = ["Slowdown", "Window", "grown", "regressions", "slowdown", "slowdown_table", "window_bounds"]
 
 Window = int | str | pd.Timedelta
 """A number of runs, or a length of time as in `"7d"`."""
+
+Floats = npt.NDArray[np.float64]
 
 _MIN_SAMPLES = 3
 
@@ -52,37 +55,71 @@ def regressions(
     Raises `Invalid` for a window that is neither runs nor time. Sources: `statistics.rank_sum_p` and `change_point`.
     """
     e = executions(runs, results)
-    begin, split = _bounds(e.runs, recent, baseline)
+    begin, split = window_bounds(e.runs, recent, baseline)
     seconds = e.seconds()
-    e_kept = (e.run >= begin) & (e.verdict == PASS) & ~np.isnan(seconds)
-    e, seconds = e.take(e_kept), seconds[e_kept]
+    kept = (e.run >= begin) & (e.verdict == PASS) & ~np.isnan(seconds)
+    e, seconds = e.take(kept), seconds[kept]
     is_recent = e.run >= split
     old, new = (_medians(e.test[m], seconds[m], len(e.tests)) for m in (~is_recent, is_recent))
+    found = []
+    for test in np.flatnonzero(grown(old, new, min_ratio, min_delta_seconds)):
+        first, last = np.searchsorted(e.test, [test, test + 1])  # executions are sorted by test and time
+        found.append(slowdown(int(test), e.run[first:last], seconds[first:last], split))
+    return slowdown_table(e.tests, e.runs, found, max_p)
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """A test that seems to have become slower; the fields are those of `regressions`."""
+
+    test: int
+    n_baseline: int
+    n_recent: int
+    baseline_seconds: float
+    recent_seconds: float
+    p_value: float
+    change: int
+    """Position of the first slower run; -1 when the series does not tell."""
+
+
+def grown(old: Floats, new: Floats, min_ratio: float, min_delta_seconds: float) -> npt.NDArray[np.bool_]:
+    """Tell which medians grew by as much as is asked; NaN did not."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, delta = new / old, new - old
-    candidates = np.flatnonzero((ratio >= min_ratio) & (delta >= min_delta_seconds))
-    details = [_detail(e, seconds, is_recent, test) for test in candidates]
-    columns = pd.DataFrame(details, columns=["n_baseline", "n_recent", "p_value", "change"])
-    change = columns["change"].to_numpy(dtype=np.int64, na_value=-1)
-    table = e.named(
-        {
-            "n_baseline": columns["n_baseline"].astype("int64"),
-            "n_recent": columns["n_recent"].astype("int64"),
-            "baseline_seconds": old[candidates],
-            "recent_seconds": new[candidates],
-            "ratio": ratio[candidates],
-            "delta": delta[candidates],
-            "p_value": columns["p_value"].astype("float64"),
-            "change_at": e.runs["started_at"].reindex(change).reset_index(drop=True),
-        },
-        candidates,
+        return np.asarray((new / old >= min_ratio) & (new - old >= min_delta_seconds))
+
+
+def slowdown(test: int, run: npt.NDArray[np.int64], seconds: Floats, split: int) -> Slowdown:
+    """Look at the passing executions of one test in time order; those from run `split` on are the recent ones."""
+    before, recent = seconds[run < split], seconds[run >= split]
+    change = change_point(seconds)
+    at = int(run[change.index]) if change is not None and change.after > change.before else -1
+    medians = float(np.median(before)), float(np.median(recent))
+    return Slowdown(test, len(before), len(recent), *medians, rank_sum_p(before, recent), at)
+
+
+def slowdown_table(tests: pd.DataFrame, runs: pd.DataFrame, found: Sequence[Slowdown], max_p: float) -> pd.DataFrame:
+    """Return what `regressions` says, from what was found about tests and the runs in order."""
+    kept = [s for s in found if min(s.n_baseline, s.n_recent) >= _MIN_SAMPLES and s.p_value <= max_p]
+    old, new = (
+        np.array([getattr(s, name) for s in kept], dtype=float) for name in ("baseline_seconds", "recent_seconds")
     )
-    enough = table[["n_baseline", "n_recent"]].min(axis=1) >= _MIN_SAMPLES
-    kept = table[enough & (table["p_value"] <= max_p)]
-    return kept.sort_values(["delta", "nodeid"], ascending=[False, True], ignore_index=True)
+    columns = pd.DataFrame(
+        {
+            "n_baseline": np.array([s.n_baseline for s in kept], dtype=np.int64),
+            "n_recent": np.array([s.n_recent for s in kept], dtype=np.int64),
+            "baseline_seconds": old,
+            "recent_seconds": new,
+            "ratio": new / old,
+            "delta": new - old,
+            "p_value": np.array([s.p_value for s in kept], dtype=float),
+            "change_at": runs["started_at"].reindex([s.change for s in kept]).reset_index(drop=True),
+        }
+    )
+    table = pd.concat([tests.iloc[[s.test for s in kept]].reset_index(drop=True), columns], axis=1)
+    return table.sort_values(["delta", "nodeid"], ascending=[False, True], ignore_index=True)
 
 
-def _bounds(runs: pd.DataFrame, recent: Window, baseline: Window) -> tuple[int, int]:
+def window_bounds(runs: pd.DataFrame, recent: Window, baseline: Window) -> tuple[int, int]:
     """Return the positions of the first baseline run and of the first recent run."""
     split = _back(runs, len(runs), recent, "recent")
     return _back(runs, split, baseline, "baseline"), split
@@ -101,16 +138,6 @@ def _back(runs: pd.DataFrame, end: int, window: Window, name: str) -> int:
     return int(times.searchsorted(until - length, side="left"))
 
 
-def _medians(test: npt.NDArray[np.int64], seconds: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+def _medians(test: npt.NDArray[np.int64], seconds: Floats, size: int) -> Floats:
     medians = pd.Series(seconds).groupby(test).median()
     return medians.reindex(range(size)).to_numpy().astype(np.float64)
-
-
-def _detail(
-    e: Executions, seconds: npt.NDArray[np.float64], is_recent: npt.NDArray[np.bool_], test: Any
-) -> tuple[int, int, float, int | None]:
-    first, last = np.searchsorted(e.test, [test, test + 1])  # executions are sorted by test and time
-    series, new = seconds[first:last], is_recent[first:last]
-    change = change_point(series)
-    at = int(e.run[first + change.index]) if change is not None and change.after > change.before else None
-    return int((~new).sum()), int(new.sum()), rank_sum_p(series[~new], series[new]), at
