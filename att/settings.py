@@ -29,6 +29,12 @@ class ATT(Configurable):
     )
     keep_runs = Int(10, min=1, help="Past runs kept of each project.").tag(config=True)
     keep_run_bytes = Int(256 * MIB, min=MIB, help="Most bytes kept of all runs of a project.").tag(config=True)
+    history_days = Int(
+        0, min=0, help="Days for which the results of a project's test runs are kept; 0 keeps them for ever."
+    ).tag(config=True)
+    history_runs = Int(
+        0, min=0, help="Newest test runs of each project whose results are kept; 0 keeps those of all runs."
+    ).tag(config=True)
     download_limit_bytes = Int(
         512 * MIB, min=1024, help="Largest archive that is fetched, and largest size it may unpack to."
     ).tag(config=True)

@@ -27,9 +27,9 @@ from att.store import Store
 from att.store.place import Place
 from att.system.manager import SystemManager
 from att.system.operations import SystemOperations
+from att.testing.history.store import HistoryStore
 from att.testing.manager import TestManager
 from att.testing.operations import TestOperations
-from att.testing.recent import RecentRuns
 
 __all__ = ["Workspace"]
 
@@ -73,12 +73,15 @@ class Workspace:
             url=url,
         )
         self.projects = ProjectManager(self.registry, self.runtime, self.launcher, self.events, settings=self.settings)
+        self.history = HistoryStore(
+            self.store, keep_days=self.settings.history_days, keep_runs=self.settings.history_runs
+        )
         self.tests = TestManager(
             self.registry,
             self.launcher,
             self.store,
             self.events,
-            RecentRuns(self.launcher),
+            self.history,
             git=Git,
             settings=self.settings,
         )

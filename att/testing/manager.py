@@ -162,7 +162,9 @@ class TestManager:
         if cursor is None:
             unsettled = [run for run in self._launcher.runs(project_id, KIND) if not SuiteRun(run).is_settled()]
             going_on = [light(self.status(project_id, run.run_id)) for run in reversed(unsettled)]
-        return page.model_copy(update={"runs": [*going_on, *map(light, page.runs)]})
+        # A run may join the history between the two looks.
+        kept = [light(run) for run in page.runs if all(run.run_id != other.run_id for other in going_on)]
+        return page.model_copy(update={"runs": [*going_on, *kept]})
 
     def _latest(self, project_id: str) -> str | None:
         self._registry.get(project_id)

@@ -115,7 +115,7 @@ def names_of(connection: Connection, project: str, *, resolved: bool | None = No
     query = select(tests.c.test, tests.c.nodeid).where(tests.c.project == project)
     if resolved is not None:
         query = query.where(tests.c.resolved == resolved)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _conditions(selection: Selection) -> list[ColumnElement[bool]]:
@@ -157,7 +157,7 @@ def telling_runs(connection: Connection, project: str) -> list[int]:
         .order_by(_RUN.started_at.desc(), _RUN.run.desc())
         .limit(_LOOK_BACK)
     )
-    latest = connection.execute(query).tuples().all()
+    latest = connection.execute(query).all()
     most = max((size for _, size in latest), default=0)
     full = [(run, size) for run, size in latest if size * 2 >= most]
     chosen: dict[int, int] = {}
@@ -205,7 +205,7 @@ def block(connection: Connection, run: int, part: str) -> bytes | None:
 def blocks(connection: Connection, runs: Sequence[int], part: str) -> list[bytes]:
     """Return the blocks of runs, in their order; a run that is gone has none."""
     query = select(test_blocks.c.run, test_blocks.c.data).where(test_blocks.c.run.in_(runs), test_blocks.c.part == part)
-    found = dict(connection.execute(query).tuples().all())
+    found = {row[0]: row[1] for row in connection.execute(query)}
     return [found[run] for run in runs if run in found]
 
 
