@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from att.runtime.runlog import Block, RunLog
 
-__all__ = ["Line", "LineReader", "Position"]
+__all__ = ["LineReader", "Lines", "Position"]
 
 PIECE_BYTES = 64 * 1024
 """A longer line comes in pieces."""
@@ -30,15 +31,24 @@ class Position:
         return min(self.offset, *(start for start in self.pending if start is not None), self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line or a piece of one, without its newline. `lost_bytes` are missing before it; then `data` may be None."""
+class Lines(NamedTuple):
+    """Lines of one stream that arrived together, without their newlines: handled at once, since there are many.
 
-    data: bytes | None
+    There are several, or one that is a piece (`partial`), or none and `lost_bytes` are missing here.
+    """
+
+    data: list[bytes]
     stream: int
     at_ns: int
-    partial: bool
+    behind: Position
+    """Where to go on behind all of them."""
+    partial: bool = False
     lost_bytes: int = 0
+
+    def after(self, count: int) -> Position:
+        """Return where to go on behind the first `count` (at least 1) of them."""
+        left = self.data[count:]
+        return Position(self.behind.offset - sum(map(len, left)) - len(left), self.behind.pending)
 
 
 class _Tail:
@@ -72,7 +82,7 @@ class _Tail:
 
 
 class LineReader:
-    """Reads the lines of one run from a position on; after each line, `position` is where to go on behind it.
+    """Reads the lines of one run from a position on; at the end, `position` is where to go on.
 
     A line is never made of two streams: each stream's unterminated end waits while the other goes on. It is given out,
     as a partial line, after 200 ms, 64 KiB, or when the other stream is 256 KiB ahead; when the run is `over`, at once.
@@ -94,14 +104,14 @@ class LineReader:
         first = Position(self._offset, (self._tails[0].start, self._tails[1].start))
         return Position(first.first) if self._delivered <= first.first else first
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[Lines]:
         for block in self._log.blocks(self._offset, self._over):
             if block.offset > self._offset:
                 yield from self._lose(block)
             yield from self._split(block)
             other = self._tails[1 - block.stream]
             if other.start is not None and block.end - other.start > SPAN_BYTES:
-                yield self._line(other.take(), 1 - block.stream, other.at_ns, partial=True)
+                yield self._piece(other.take(), 1 - block.stream, other.at_ns)
         yield from self._flush()
 
     def _restore(self, stream: int, start: int) -> None:
@@ -111,47 +121,50 @@ class LineReader:
             if block.stream == stream:
                 self._tails[stream].add(block.offset, block.data[: self._offset - block.offset], block.at_ns)
 
-    def _line(self, data: bytes, stream: int, at_ns: int, partial: bool) -> Line:
+    def _lines(self, data: list[bytes], stream: int, at_ns: int, partial: bool = False) -> Lines:
         self._delivered = self._offset
-        return Line(data, stream, at_ns, partial)
+        return Lines(data, stream, at_ns, self.position, partial)
 
-    def _lose(self, block: Block) -> Iterator[Line]:
+    def _piece(self, data: bytes, stream: int, at_ns: int) -> Lines:
+        return self._lines([data], stream, at_ns, partial=True)
+
+    def _lose(self, block: Block) -> Iterator[Lines]:
         """Give out what was pending, then say how much is missing."""
         for stream, tail in enumerate(self._tails):
             if tail.parts:
-                yield self._line(tail.take(), stream, tail.at_ns, partial=True)
+                yield self._piece(tail.take(), stream, tail.at_ns)
         lost = block.offset - self._offset
         self._offset = self._delivered = block.offset
-        yield Line(None, block.stream, block.at_ns, partial=False, lost_bytes=lost)
+        yield Lines([], block.stream, block.at_ns, self.position, lost_bytes=lost)
 
-    def _split(self, block: Block) -> Iterator[Line]:
+    def _split(self, block: Block) -> Iterator[Lines]:
         data, stream, at_ns = block.data, block.stream, block.at_ns
         tail = self._tails[stream]
         done = 0
         while done < len(data):
             room = PIECE_BYTES - tail.size
-            newline = data.find(b"\n", done, done + room + 1)
-            if newline >= 0:
-                if newline > done or not tail.parts:
-                    tail.add(block.offset + done, data[done:newline], at_ns)
-                done = newline + 1
-            else:
+            first = tail.parts  # its line is given out by itself: only of whole lines the offsets are known
+            newline = (data.find if first else data.rfind)(b"\n", done, done + room + 1)
+            if newline < 0:
                 tail.add(block.offset + done, data[done : done + room], at_ns)
                 done = min(len(data), done + room)
+                self._offset = block.offset + done
+                if done < len(data):
+                    yield self._piece(tail.take(whole=False), stream, at_ns)
+                continue
+            lines = [tail.take() + data[done:newline]] if first else data[done:newline].split(b"\n")
+            done = newline + 1
             self._offset = block.offset + done
-            if newline >= 0:
-                yield self._line(tail.take(), stream, at_ns, partial=False)
-            elif done < len(data):
-                yield self._line(tail.take(whole=False), stream, at_ns, partial=True)
+            yield self._lines(lines, stream, at_ns)
 
-    def _flush(self) -> Iterator[Line]:
+    def _flush(self) -> Iterator[Lines]:
         tails = [(tail.start or 0, stream) for stream, tail in enumerate(self._tails) if tail.parts]
         for _, stream in sorted(tails):
             tail = self._tails[stream]
             if self._over or self._now_ns - tail.at_ns >= WITHHOLD_NS:
                 data = tail.take(whole=self._over)
                 if data:
-                    yield self._line(data, stream, tail.at_ns, partial=not self._over)
+                    yield self._lines([data], stream, tail.at_ns, partial=not self._over)
 
 
 def _cut_code_point(data: bytes) -> int:

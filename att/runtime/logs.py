@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from att.errors import Invalid, NotFound
 from att.runtime.launcher import Launcher
-from att.runtime.lines import Line, LineReader, Position
+from att.runtime.lines import LineReader, Lines, Position
 from att.runtime.models import PROBE_SOURCE, LogLine, LogPage, Stream
 from att.runtime.rundir import RunDirectory
 from att.runtime.runids import ALPHABET, is_run_id
@@ -61,6 +61,10 @@ class _Cursor:
         return f"{self.run_id}:{self.position.offset}" + (f":{pending}" if pending else "")
 
 
+_Fields = dict[str, Any]
+"""The fields of a `LogLine`: a page is validated at once, which costs a fraction of making its lines one by one."""
+
+
 @dataclass(frozen=True)
 class _Filter:
     """Which lines are shown; the others still move the cursor."""
@@ -69,25 +73,37 @@ class _Filter:
     since: datetime | None = None
     probes: bool = False
 
-    def line(self, line: Line, run_id: str) -> LogLine | None:
-        """Return the line as it is shown, or None."""
-        data = line.data
-        if data is None or (self.stream is not None and _STREAMS[line.stream] != self.stream):
-            return None
-        at = datetime.fromtimestamp(line.at_ns / 1e9, UTC)
-        probe = _PROBE in data
-        if (self.since is not None and at < self.since) or (probe and not self.probes):
-            return None
-        if not line.partial:
-            data = data.removesuffix(b"\r")
-        return LogLine(
-            text=data.decode("utf-8", "replace"),
-            stream=_STREAMS[line.stream],
-            at=at,
-            partial=line.partial,
-            run_id=run_id,
-            probe=probe,
-        )
+    def admits(self, lines: Lines) -> bool:
+        """Say whether lines of this stream and time are shown."""
+        if self.stream is not None and _STREAMS[lines.stream] != self.stream:
+            return False
+        return self.since is None or _time(lines) >= self.since
+
+    def hides(self, data: bytes) -> bool:
+        """Say whether one line is hidden for what it says."""
+        return not self.probes and _PROBE in data
+
+    def fields(self, lines: Lines, run_id: str) -> list[_Fields]:
+        """Return those of the lines that are shown."""
+        if not self.admits(lines):
+            return []
+        stream, at, partial = _STREAMS[lines.stream], _time(lines), lines.partial
+        return [
+            {
+                "text": (data if partial else data.removesuffix(b"\r")).decode("utf-8", "replace"),
+                "stream": stream,
+                "at": at,
+                "partial": partial,
+                "run_id": run_id,
+                "probe": _PROBE in data,
+            }
+            for data in lines.data
+            if self.probes or _PROBE not in data
+        ]
+
+
+def _time(lines: Lines) -> datetime:
+    return datetime.fromtimestamp(lines.at_ns / 1e9, UTC)
 
 
 @dataclass
@@ -95,24 +111,37 @@ class _Builder:
     """A page that is being filled."""
 
     limit: int
-    lines: list[LogLine] = field(default_factory=list)
+    shown: _Filter = _Filter()
+    lines: list[_Fields] = field(default_factory=list)
     size: int = 0
     scanned: int = 0
     lost_bytes: int | None = 0
     truncated: bool = False
     has_more: bool = False
 
-    def takes(self, line: LogLine | None) -> bool:
-        """Add a line (None is a hidden one), or say that the page is full."""
-        self.scanned += 1
-        if line is None:
-            return self.scanned <= SCAN_LINES
-        size = len(line.text.encode())
-        if len(self.lines) >= self.limit or (self.lines and self.size + size > PAGE_BYTES):
-            return False
-        self.lines.append(line)
-        self.size += size
-        return True
+    def take(self, lines: Lines, run_id: str) -> int:
+        """Add lines and return how many of them, hidden ones included, the page has room for."""
+        if self.scanned >= SCAN_LINES:
+            return 0
+        count = self._room(lines.data) if self.shown.admits(lines) else len(lines.data)
+        self.scanned += count
+        self.lines += self.shown.fields(lines._replace(data=lines.data[:count]), run_id)
+        return count
+
+    def _room(self, data: list[bytes]) -> int:
+        """Return how many of the lines fit, and count their bytes; a page without lines has room for any."""
+        size = self.size + sum(map(len, data))
+        if len(self.lines) + len(data) <= self.limit and size <= PAGE_BYTES:
+            self.size = size
+            return len(data)
+        number = len(self.lines)
+        for place, line in enumerate(data):
+            if not self.shown.hides(line):
+                if number >= self.limit or (number and self.size + len(line) > PAGE_BYTES):
+                    return place
+                number += 1
+                self.size += len(line)
+        return len(data)
 
     def lose(self, amount: int | None) -> None:
         """Note bytes that are gone; None when nobody can know how many."""
@@ -120,13 +149,15 @@ class _Builder:
         self.lost_bytes = None if amount is None or self.lost_bytes is None else self.lost_bytes + amount
 
     def page(self, cursor: _Cursor | None, run_changed: bool = False) -> LogPage:
-        return LogPage(
-            lines=self.lines,
-            cursor=None if cursor is None else str(cursor),
-            has_more=self.has_more,
-            truncated=self.truncated,
-            lost_bytes=self.lost_bytes,
-            run_changed=run_changed,
+        return LogPage.model_validate(
+            {
+                "lines": self.lines,
+                "cursor": None if cursor is None else str(cursor),
+                "has_more": self.has_more,
+                "truncated": self.truncated,
+                "lost_bytes": self.lost_bytes,
+                "run_changed": run_changed,
+            }
         )
 
 
@@ -177,7 +208,7 @@ class ProjectLogs:
             return self._tail(trail.runs[0], tail, shown) if trail.runs else _Builder(limit).page(None)
         if cursor is None and since is not None and trail.runs:
             trail.position = _position_at(trail.runs[0], since)
-        return self._read(trail, _Builder(limit), shown)
+        return self._read(trail, _Builder(limit, shown))
 
     def raw(
         self,
@@ -234,29 +265,29 @@ class ProjectLogs:
             raise NotFound(f"The cursor {where}; read from the start, or with tail=.", cursor=str(at))
         return _Trail(newer, _oldest(newer[0]), run_changed=True, deleted=True)
 
-    def _read(self, trail: _Trail, page: _Builder, shown: _Filter) -> LogPage:
+    def _read(self, trail: _Trail, page: _Builder) -> LogPage:
         if trail.deleted:
             page.lose(None)
         cursor = None
         for place, run in enumerate(trail.runs):
             over = run.phase() != "running"
             start = trail.position if place == 0 else _oldest(run)
-            cursor = _Cursor(run.run_id, self._fill(page, run, start, over, shown))
+            cursor = _Cursor(run.run_id, self._fill(page, run, start, over))
             if page.has_more or not over:
                 break
         return page.page(cursor, trail.run_changed)
 
-    def _fill(self, page: _Builder, run: RunDirectory, start: Position, over: bool, shown: _Filter) -> Position:
+    def _fill(self, page: _Builder, run: RunDirectory, start: Position, over: bool) -> Position:
         """Add lines of one run until the page is full or the run has no more now; return where to go on."""
         reader = LineReader(RunLog(run.log_dir), start, over=over, now_ns=self._clock_ns())
         position = start
-        for line in reader:
-            if line.lost_bytes:
-                page.lose(line.lost_bytes)
-            elif not page.takes(shown.line(line, run.run_id)):
+        for lines in reader:
+            if lines.lost_bytes:
+                page.lose(lines.lost_bytes)
+            elif (count := page.take(lines, run.run_id)) < len(lines.data):
                 page.has_more = True
-                return position
-            position = reader.position
+                return lines.after(count) if count else position
+            position = lines.behind
         position = reader.position
         end = (run.exit_facts() or {}).get("end_offset", 0) if over else 0
         if end > position.offset:
@@ -274,19 +305,21 @@ class ProjectLogs:
             start = max(oldest, end - window)
             reader = LineReader(log, Position(start), over=over, now_ns=self._clock_ns())
             cut = set() if start == oldest else {0, 1}
-            lines: deque[LogLine] = deque(maxlen=n)
-            for line in reader:
-                if line.stream in cut:
-                    cut.discard(line.stream)
-                elif (visible := shown.line(line, run.run_id)) is not None:
-                    lines.append(visible)
-            if len(lines) == n or start == oldest:
+            found: deque[_Fields] = deque(maxlen=n)
+            for lines in reader:
+                if lines.data and lines.stream in cut:
+                    cut.discard(lines.stream)
+                    lines = lines._replace(data=lines.data[1:])
+                found.extend(shown.fields(lines, run.run_id))
+            if len(found) == n or start == oldest:
                 break
             window *= 8
         page = _Builder(n)
-        for kept in reversed(lines):
-            if not page.takes(kept):
+        for kept in reversed(found):
+            page.size += len(kept["text"].encode())
+            if page.lines and page.size > PAGE_BYTES:
                 break
+            page.lines.append(kept)
         page.lines.reverse()
         return page.page(_Cursor(run.run_id, reader.position))
 

@@ -7,8 +7,8 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from att.runtime.segments import RECORD_BYTES
 
@@ -17,10 +17,11 @@ __all__ = ["Block", "RunLog"]
 _RECORD = struct.Struct("<QQIBBH")
 _RECORDS_AT_ONCE = 1024
 _BYTES_AT_ONCE = 1 << 20
+_FIRST_SHARE = 16
+"""Most reads want one page: the first piece is so many times smaller, and each is twice the one before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Bytes of one stream (0 stdout, 1 stderr) that arrived together, with the wall clock in nanoseconds."""
 
     offset: int
@@ -34,8 +35,7 @@ class Block:
         return self.offset + len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     offset: int
     at_ns: int
     length: int
@@ -144,8 +144,10 @@ class _Segment:
 
     def blocks(self, offset: int, over: bool) -> Iterator[Block]:
         place = self.first(lambda record: record.end > offset)
+        share = _FIRST_SHARE
         while place < self.count:
-            records = _bounded(self.records(place, _RECORDS_AT_ONCE))
+            records = _bounded(self.records(place, _RECORDS_AT_ONCE // share), _BYTES_AT_ONCE // share)
+            share = max(1, share // 2)
             base = records[0].offset
             data = os.pread(self._seg, records[-1].end - base, base - self.start)
             for record in records:
@@ -165,7 +167,7 @@ class _Segment:
             yield Block(begin, os.fstat(self._seg).st_mtime_ns, 0, data)
 
 
-def _bounded(records: list[_Record]) -> list[_Record]:
-    """Return as many of the records as are read at once, at least one."""
-    last = records[0].offset + _BYTES_AT_ONCE
+def _bounded(records: list[_Record], size: int) -> list[_Record]:
+    """Return as many of the records as `size` bytes hold, at least one."""
+    last = records[0].offset + size
     return [records[0], *(record for record in records[1:] if record.end <= last)]
