@@ -71,7 +71,7 @@ class RuntimeOperations(Operations):
         """Stop the project when it runs, and start it with its present settings."""
         return self.runtime.restart(project)
 
-    @operation("runtime.status", get="/projects/{project}/runtime/status")
+    @operation("runtime.status", get="/projects/{project}/runtime/status", resource="att://project/{project}/status")
     def status(
         self,
         project: ProjectId,
