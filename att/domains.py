@@ -8,6 +8,7 @@ from att.operations import Operations
 from att.projects.operations import ProjectOperations
 from att.runtime.operations import RuntimeOperations
 from att.system.operations import SystemOperations
+from att.testing.history.operations import TestHistoryOperations
 from att.testing.operations import TestOperations
 
 __all__ = ["DOMAINS"]
@@ -17,6 +18,7 @@ DOMAINS: tuple[type[Operations], ...] = (
     ProjectOperations,
     RuntimeOperations,
     TestOperations,
+    TestHistoryOperations,
     CodeOperations,
     EventOperations,
 )

@@ -27,7 +27,9 @@ from att.store import Store
 from att.store.place import Place
 from att.system.manager import SystemManager
 from att.system.operations import SystemOperations
-from att.testing.history.store import HistoryStore
+from att.testing.history.manager import HistoryManager
+from att.testing.history.operations import TestHistoryOperations
+from att.testing.loading.joining import JoiningHistory
 from att.testing.manager import TestManager
 from att.testing.operations import TestOperations
 
@@ -73,8 +75,11 @@ class Workspace:
             url=url,
         )
         self.projects = ProjectManager(self.registry, self.runtime, self.launcher, self.events, settings=self.settings)
-        self.history = HistoryStore(
-            self.store, keep_days=self.settings.history_days, keep_runs=self.settings.history_runs
+        self.history = JoiningHistory(
+            self.store,
+            self.registry,
+            keep_days=self.settings.history_days,
+            keep_runs=self.settings.history_runs,
         )
         self.tests = TestManager(
             self.registry,
@@ -85,6 +90,7 @@ class Workspace:
             git=Git,
             settings=self.settings,
         )
+        self.test_history = HistoryManager(self.registry, self.history, self.place.database, self.tests.settle)
         self.code = CodeManager(self.registry, self.events, settings=self.settings)
         self.system = SystemManager(self.runtime, kind=kind, data_dir=self.place.data_dir, notices=self.place.notices)
         self._targets: Mapping[type[Operations], Operations] = {
@@ -92,6 +98,7 @@ class Workspace:
             ProjectOperations: ProjectOperations(self.projects),
             RuntimeOperations: RuntimeOperations(self.runtime),
             TestOperations: TestOperations(self.tests),
+            TestHistoryOperations: TestHistoryOperations(self.test_history),
             CodeOperations: CodeOperations(self.code),
             EventOperations: EventOperations(self.events),
         }

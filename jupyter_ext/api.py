@@ -74,6 +74,7 @@ class ApiHandler(ATTHandler):
                 lambda: self._arguments(target, found.values),
                 target,
                 self.request.path,
+                self.request.headers.get("Accept", ""),
                 slow=operation.slow,
             )
         )
@@ -110,15 +111,20 @@ class ApiHandler(ATTHandler):
             self._send(await self.host.run(hosted.raw_log, arguments))
         elif route.name == "archive":
             with self.host.streaming():
-                await self._send_archive(hosted, arguments.project, route.media_type)
+                await self._send_blocks(
+                    await self.host.run(hosted.archive, arguments.project), route, f"{arguments.project}.zip"
+                )
+        else:
+            with self.host.streaming():
+                await self._send_blocks(await self.host.run(hosted.history, arguments, slow=True), route)
 
-    async def _send_archive(self, hosted: Hosted, project: str, media_type: str) -> None:
-        blocks = await self.host.run(hosted.archive, project)
+    async def _send_blocks(self, blocks: Iterator[bytes], route: HandWritten, file: str | None = None) -> None:
         try:
             block = await self.host.follow(lambda: next(blocks, None))
-            self.set_header("Content-Type", media_type)
+            self.set_header("Content-Type", route.media_type)
             self.set_header("Cache-Control", "no-store")
-            self.set_attachment_header(f"{project}.zip")
+            if file is not None:
+                self.set_attachment_header(file)
             while block is not None:
                 self.write(block)
                 await self._leaving.during(self.flush())
@@ -126,12 +132,12 @@ class ApiHandler(ATTHandler):
         except (ATTError, OSError):
             if not self._headers_written:
                 raise
-            self.log.exception("The archive of %s broke off", project)
-            self.detach().close()  # what was sent is no whole archive, and the reader must see that
+            self.log.exception("%s broke off", self.request.path)
+            self.detach().close()  # what was sent is not whole, and the reader must see that
             return
         finally:
             await self.host.follow(lambda: _close(blocks))
-        self.finish(set_content_type=media_type)
+        self.finish(set_content_type=route.media_type)
 
 
 def _close(blocks: Iterator[bytes]) -> None:

@@ -16,7 +16,7 @@ from att.settings import ATT
 if TYPE_CHECKING:
     from att.operations import Operation
     from att.surfaces.following import Follower
-    from att.surfaces.handwritten import RawLogArguments
+    from att.surfaces.handwritten import HistoryArguments, RawLogArguments
     from att.surfaces.rest import Answer, RestSurface
     from att.workspace import Workspace
 
@@ -77,6 +77,10 @@ class Hosted:
     def archive(self, project: str) -> Iterator[bytes]:
         """Return the project's folder as the blocks of a zip archive."""
         return self.workspace.projects.archive(project)
+
+    def history(self, arguments: HistoryArguments) -> Iterator[bytes]:
+        """Return a part of a test history as the blocks of an Arrow stream."""
+        return self.workspace.test_history.read(**arguments.model_dump())
 
 
 class Host:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from att.operations import Operation
 
 if TYPE_CHECKING:
     from att.runtime.logs import RawPage
-    from att.surfaces.handwritten import RawLogArguments
+    from att.surfaces.handwritten import HistoryArguments, RawLogArguments
 
 __all__ = ["API_PATH", "HttpTransport", "is_loopback"]
 
@@ -114,9 +115,17 @@ class HttpTransport:
             run_id=told.get("ATT-Run-Id"),
         )
 
+    def archive(self, project: str) -> AbstractContextManager[Iterator[bytes]]:
+        return self._blocks(f"projects/{quote(project, safe='')}/archive", {})
+
+    def history(self, arguments: HistoryArguments) -> AbstractContextManager[Iterator[bytes]]:
+        given = arguments.model_dump(exclude_none=True)
+        project = given.pop("project", None)
+        return self._blocks("test/history" if project is None else f"projects/{project}/test/history", given)
+
     @contextlib.contextmanager
-    def archive(self, project: str) -> Iterator[Iterator[bytes]]:
-        with self._reaching(), self._client.stream("GET", f"projects/{quote(project, safe='')}/archive") as response:
+    def _blocks(self, path: str, query: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
+        with self._reaching(), self._client.stream("GET", path, params=dict(query)) as response:
             if not response.is_success:
                 response.read()
             self._raise_for(response)

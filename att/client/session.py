@@ -7,10 +7,12 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from att.client.following import TICK_SECONDS, Following
 from att.client.groups import Events, Projects
+from att.client.histories import fetch_history
+from att.client.loading import send_reports
 from att.client.progress import say
 from att.client.project import ProjectHandle
 from att.client.remote import remote
@@ -21,10 +23,15 @@ from att.errors import ATTError, Conflict, NotFound
 from att.operations import REGISTRY, Operation, operation_of
 from att.projects.models import ProjectChange, ProjectSettings
 from att.system.operations import SystemOperations
+from att.testing.history.operations import TestHistoryOperations
+
+if TYPE_CHECKING:
+    from att.testing.history.history import History
 
 __all__ = ["Session", "python_address"]
 
 assert DOMAINS  # importing the domains has completed the registry
+_LOADING = operation_of(TestHistoryOperations.load)
 
 
 class Session:
@@ -106,6 +113,16 @@ class Session:
         """Return the handle of a project without looking whether it exists."""
         return ProjectHandle(self, project)
 
+    def history(
+        self,
+        since: str | None = "90d",
+        branch: str | None = None,
+        until: str | None = None,
+        suite: str | None = None,
+    ) -> History:
+        """Fetch the test history of all projects: `p.tests.history()` explains the arguments."""
+        return fetch_history(self, None, since, until, branch, suite)
+
     def call(self, operation: Operation | str, given: Mapping[str, Any]) -> Any:
         """Run an operation, and wait as its caller-side arguments say.
 
@@ -114,6 +131,8 @@ class Session:
         declared = REGISTRY[operation] if isinstance(operation, str) else operation
         try:
             wire, patience = separate(declared, given)
+            if declared is _LOADING and given.get("path") is not None:
+                return send_reports(given["path"], wire, lambda batch: self.transport.call(declared, batch))
             return finish(self.caller, declared, self.transport.call(declared, wire), patience)
         except ATTError as error:
             _show_last_lines(error)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from att.client.histories import fetch_history
 from att.client.live import LiveRun, live
-from att.client.remote import Group, project_remote
+from att.client.remote import Group, project_remote, stands_for
 from att.client.views import Facts, Table, Text, View, brief, state, view
 from att.errors import TestsFailed
+from att.operations import operation_of
+from att.testing.history.operations import TestHistoryOperations
+from att.testing.loading.models import SentReport
 from att.testing.models import TestRun, TestRunPage
 from att.testing.operations import TestOperations
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from att.testing.history.history import History
 
 __all__ = ["LiveTestRun", "Tests"]
 
@@ -52,6 +66,58 @@ class Tests(Group):
     cancel = live(TestOperations.cancel, LiveTestRun)
     results = project_remote(TestOperations.results)
     runs = project_remote(TestOperations.runs)
+
+    pass_rate = project_remote(TestHistoryOperations.pass_rate)
+    flaky = project_remote(TestHistoryOperations.flaky)
+    slowest = project_remote(TestHistoryOperations.slowest)
+    regressions = project_remote(TestHistoryOperations.regressions)
+    first_failed = project_remote(TestHistoryOperations.first_failed)
+    compare = project_remote(TestHistoryOperations.compare)
+    failure_groups = project_remote(TestHistoryOperations.failure_groups)
+    prune = project_remote(TestHistoryOperations.prune)
+
+    def history(
+        self,
+        since: str | None = "90d",
+        branch: str | None = None,
+        until: str | None = None,
+        suite: str | None = None,
+    ) -> History:
+        """Fetch the history of the project's test runs: `h.runs`, `h.results`, `h.failures`, and what they say.
+
+        `since` is a length of time back from now or an ISO 8601 time, None for all there is; `until` likewise.
+        Raises Invalid for a time that cannot be read, and NotFound when the project is not there.
+        """
+        return fetch_history(self._session, self._project, since, until, branch, suite)
+
+    @stands_for(TestHistoryOperations.load, on_project=True)
+    def load(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        commit: str | None = None,
+        branch: str | None = None,
+        started_at: datetime | str | None = None,
+        ci_url: str | None = None,
+        match: str | None = None,
+        tz: str = "UTC",
+        files: Sequence[str] | None = None,
+        reports: Sequence[SentReport] | None = None,
+    ) -> pd.DataFrame:
+        given = {
+            "path": None if path is None else os.fspath(path),
+            "commit": commit,
+            "branch": branch,
+            "started_at": started_at,
+            "ci_url": ci_url,
+            "match": match,
+            "tz": tz,
+            "files": None if files is None else [*files],
+            "reports": None if reports is None else [*reports],
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        operation = operation_of(TestHistoryOperations.load)
+        frame: pd.DataFrame = self._session.call(operation, {"project": self._project, **known}).to_frame()
+        return frame
 
 
 def _counts(run: TestRun) -> dict[str, int]:

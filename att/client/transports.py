@@ -14,7 +14,7 @@ from att.surfaces.following import Follower
 
 if TYPE_CHECKING:
     from att.runtime.logs import RawPage
-    from att.surfaces.handwritten import RawLogArguments
+    from att.surfaces.handwritten import HistoryArguments, RawLogArguments
     from att.workspace import Workspace
 
 __all__ = ["InProcessTransport", "Mode", "Transport"]
@@ -49,6 +49,10 @@ class Transport(Protocol):
 
     def archive(self, project: str) -> AbstractContextManager[Iterator[bytes]]:
         """Read a project's folder as the blocks of a zip archive."""
+        ...
+
+    def history(self, arguments: HistoryArguments) -> AbstractContextManager[Iterator[bytes]]:
+        """Read a part of a test history as the blocks of an Arrow stream."""
         ...
 
     def close(self) -> None:
@@ -90,6 +94,9 @@ class InProcessTransport:
 
     def archive(self, project: str) -> AbstractContextManager[Iterator[bytes]]:
         return closing(self.workspace.projects.archive(project))
+
+    def history(self, arguments: HistoryArguments) -> AbstractContextManager[Iterator[bytes]]:
+        return closing(self.workspace.test_history.read(**arguments.model_dump()))
 
     def close(self) -> None:
         self.workspace.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from att.models import Model, Page
 from att.projects.models import ProjectPage, ProjectSetup, ProjectStatus, TemplateList
 from att.runtime.models import Diagnostics, ExitRecord, HealthSignal, LogLine, LogPage, RunPage, RuntimeStatus
 from att.system.models import OperationList, SystemHealth
+from att.testing.history import table as tables
+from att.testing.loading.models import ImportResult
 
 __all__ = ["Facts", "Table", "Text", "View", "brief", "line_of", "log_line", "view"]
 
@@ -243,6 +246,29 @@ def _log(page: LogPage) -> View:
     lost = "an unknown number of" if page.lost_bytes is None else page.lost_bytes
     head = [f"({lost} bytes before this are gone)"] if page.truncated else []
     return Text("\n".join([*head, *map(log_line, page.lines)]))
+
+
+@view.register
+def _rows(value: tables.Table) -> View:
+    names = [column.name for column in value.columns]
+    times = {column.name for column in value.columns if column.kind == "time"}
+    rows = [[_cell(record[name], name, is_time=name in times) for name in names] for record in value.records]
+    left = value.rows - len(rows)
+    note = f"{left:,} more of {value.rows:,} rows: ask for them with limit." if left else ""
+    empty = "Nothing to tell: no test run of this selection says anything about it."
+    return Table([_label(name) for name in names], rows, empty, note)
+
+
+def _cell(value: str | float | None, name: str, *, is_time: bool) -> str:
+    return brief(datetime.fromisoformat(value)) if is_time and isinstance(value, str) else brief(value, name)
+
+
+@view.register
+def _imports(value: ImportResult) -> View:
+    rows = [[item.path, item.result, item.run_id or _NOTHING, item.reason] for item in value.reports]
+    counts = Counter(item.result for item in value.reports)
+    told = ", ".join(f"{counts[name]} {name}" for name in ("imported", "duplicate", "refused") if counts[name])
+    return Table(["report", "result", "run", "reason"], rows, "No reports.", f"{told}." if told else "")
 
 
 @view.register

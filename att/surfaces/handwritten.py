@@ -9,13 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from att.operations import Action, ProjectId, RunId
 from att.runtime.models import Stream
+from att.testing.history.operations import Branch, Since, TestSuite, Until
+from att.testing.history.records import Part
 
 __all__ = [
     "HAND_WRITTEN",
     "ArchiveArguments",
     "EventSocketArguments",
     "HandWritten",
+    "HistoryArguments",
     "NoArguments",
+    "ProjectHistoryArguments",
     "RawLogArguments",
     "SocketArguments",
 ]
@@ -46,6 +50,22 @@ class RawLogArguments(_Arguments):
     max_bytes: Annotated[int, Field(ge=1, le=16 * 1024 * 1024, description="Most bytes in one answer.")] = 1024 * 1024
     run: Annotated[RunId | None, Field(description="A past run; default the latest.")] = None
     stream: Annotated[Stream | None, Field(description="Only this stream.")] = None
+
+
+class HistoryArguments(_Arguments):
+    """Arguments of the test history."""
+
+    part: Annotated[Part, Field(description="Read runs, results and failures in this order, then tests.")]
+    since: Since = "90d"
+    until: Until = None
+    branch: Branch = None
+    suite: TestSuite = None
+
+
+class ProjectHistoryArguments(HistoryArguments):
+    """Arguments of the test history of a project."""
+
+    project: ProjectId
 
 
 class SocketArguments(_Arguments):
@@ -119,6 +139,25 @@ HAND_WRITTEN: tuple[HandWritten, ...] = (
             ("ATT-Run-Changed", "'true' when the cursor belonged to an older run."),
             ("ATT-Run-Id", "Run that the bytes are from."),
         ),
+    ),
+    HandWritten(
+        "test_history",
+        "/projects/{project}/test/history",
+        "read",
+        "test",
+        "application/vnd.apache.arrow.stream",
+        "Read a part of the project's test history as an Arrow stream: the blocks as they are stored. Numbers of runs "
+        "and tests in `results` and `failures` are those of `runs` and `tests`.",
+        ProjectHistoryArguments,
+    ),
+    HandWritten(
+        "all_test_history",
+        "/test/history",
+        "read",
+        "test",
+        "application/vnd.apache.arrow.stream",
+        "Read a part of the test history of all projects as an Arrow stream: the blocks as they are stored.",
+        HistoryArguments,
     ),
     HandWritten(
         "socket",

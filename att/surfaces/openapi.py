@@ -22,7 +22,14 @@ from att.errors import (
 )
 from att.operations import Operation
 from att.surfaces.handwritten import HAND_WRITTEN, HandWritten
-from att.surfaces.rest import EVENT_STREAM, MalformedBody, NotAcceptable, UnsupportedMediaType, all_operations
+from att.surfaces.rest import (
+    EVENT_STREAM,
+    MalformedBody,
+    NotAcceptable,
+    UnsupportedMediaType,
+    all_operations,
+    media_types,
+)
 from att.system.models import API_VERSION
 
 __all__ = ["openapi_document"]
@@ -170,6 +177,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> Json:
     for status in sorted(_results(operation)):
         response: Json = {"description": operation.summary}
         response["content"] = {"application/json": {"schema": schemas.result(operation.name, status)}}
+        response["content"] |= {media: {"schema": {}} for media in media_types(operation)}
         if status == 202 and operation.run_type is not None:
             response["description"] = f"The work has begun; {operation.run_type.status_operation} reads how far it is."
             response["headers"] = {"Location": {"description": "Where the run is read again.", "schema": _TEXT}}

@@ -30,8 +30,10 @@ __all__ = [
     "UnsupportedMediaType",
     "all_operations",
     "body_limit",
+    "media_types",
     "parse_body",
     "parse_query",
+    "preferred",
     "problem_answer",
     "validated",
     "wants_events",
@@ -164,6 +166,7 @@ class Endpoint:
         wire = operation.wire_parameters
         self._places = {p.name: p.location for p in wire}
         self._lists = frozenset(p.name for p in wire if p.location == "query" and _takes_a_list(p.annotation))
+        self._media_types = media_types(operation)
 
     def arguments(
         self,
@@ -189,9 +192,12 @@ class Endpoint:
             if place != here:
                 raise Invalid(f"{name} goes into the {place}, not into the {here}.", argument=name)
 
-    def answer(self, call: Call, given: Mapping[str, Any]) -> Answer:
-        """Run the operation and serialise what it returns. Raises what the operation raises."""
+    def answer(self, call: Call, given: Mapping[str, Any], accept: str = "") -> Answer:
+        """Run the operation and serialise what it returns, as `accept` wants it. Raises what the operation raises."""
         result = call(self.operation, given)
+        media_type = preferred(accept, self._media_types)
+        if media_type != _JSON:
+            return Answer(200, result.render(media_type), media_type)
         body = self.operation.result_adapter.dump_json(result)
         if isinstance(result, Run) and self._location is not None:
             location = self._location.format(project=quote(result.project), run=quote(result.run_id))
@@ -213,10 +219,17 @@ class RestSurface:
         for route in HAND_WRITTEN:
             self.router.add("GET", route.path, route)
 
-    def answer(self, call: Call, arguments: Callable[[], Mapping[str, Any]], endpoint: Endpoint, path: str) -> Answer:
+    def answer(
+        self,
+        call: Call,
+        arguments: Callable[[], Mapping[str, Any]],
+        endpoint: Endpoint,
+        path: str,
+        accept: str = "",
+    ) -> Answer:
         """Answer a request in whole; errors become problem documents, defects are logged and told without details."""
         try:
-            return endpoint.answer(call, arguments())
+            return endpoint.answer(call, arguments(), accept)
         except ATTError as error:
             return problem_answer(error, path)
         except Exception:  # noqa: BLE001 - a defect is logged and told without details
@@ -289,6 +302,32 @@ def wants_events(accept: str) -> tuple[bool, bool]:
     """Return whether an Accept header names the event stream, and whether it takes nothing else."""
     offers = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
     return EVENT_STREAM in offers, bool(offers) and all(offer == EVENT_STREAM for offer in offers)
+
+
+def media_types(operation: Operation) -> tuple[str, ...]:
+    """Return in which media types a result renders itself, beside JSON."""
+    return tuple(media for kind in operation.result_types for media in getattr(kind, "media_types", ()))
+
+
+def preferred(accept: str, offered: Sequence[str]) -> str:
+    """Return the media type that an Accept header likes best: JSON where it says nothing of what is offered."""
+    known = (_JSON, *offered)
+    wanted: list[tuple[float, str]] = []
+    for part in accept.split(",") if offered else ():
+        media, *parameters = (word.strip().lower() for word in part.split(";"))
+        found = next((one for one in known if media in (one, f"{one.partition('/')[0]}/*", "*/*")), None)
+        if found is not None:
+            wanted.append((_quality(parameters), found))
+    best = max(wanted, key=lambda pair: pair[0], default=(0.0, _JSON))
+    return best[1] if best[0] > 0 else _JSON
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    value = next((text.removeprefix("q=") for text in parameters if text.startswith("q=")), "1")
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -166,6 +166,10 @@ class TestManager:
         kept = [light(run) for run in page.runs if all(run.run_id != other.run_id for other in going_on)]
         return page.model_copy(update={"runs": [*going_on, *kept]})
 
+    def settle(self, project_id: str) -> None:
+        """Let every ended run of a project join the history before this returns."""
+        self._following.settle_project(project_id)
+
     def _latest(self, project_id: str) -> str | None:
         self._registry.get(project_id)
         run = self._launcher.latest(project_id, KIND)

@@ -130,6 +130,27 @@ def _with_run(stage: Stage) -> Given:
     return {**given, "run": stage.session.handle(given["project"]).tests.run().run_id}
 
 
+def _two_runs(stage: Stage) -> Given:
+    """Make a project whose history has two reports; the test failed in the first one."""
+    given = _tested()(stage)
+    folder = stage.folder / given["project"]
+    outcomes = {"old0000": "<failure message='AssertionError: no'>E   AssertionError: no</failure>", "new0000": ""}
+    for day, (commit, outcome) in enumerate(outcomes.items(), 1):
+        case = f"<testcase classname='test_it' name='test_it' time='0.5'>{outcome}</testcase>"
+        suite = f"<testsuite name='pytest' timestamp='2026-01-0{day}T00:00:00'>{case}</testsuite>"
+        (folder / f"{commit}.xml").write_text(suite)
+    stage.session.handle(given["project"]).tests.load(folder, match="(?P<commit>[a-z]+0000)")
+    return given
+
+
+def _report(stage: Stage) -> Given:
+    given = _tested()(stage)
+    for name in ("here.xml", "there.xml"):
+        text = f"<testsuite><testcase classname='test_it' name='{name}'/></testsuite>"
+        (stage.folder / given["project"] / name).write_text(text)
+    return {**given, "path": str(stage.folder / given["project"] / "here.xml"), "files": ["there.xml"]}
+
+
 def _testing(stage: Stage) -> Given:
     given = _tested("time.sleep(600)")(stage)
     return {**given, "run": stage.session.handle(given["project"]).tests.run(wait=False).run_id}
@@ -172,6 +193,15 @@ SUCCESS: dict[str, Callable[[Stage], Given]] = {
     "test.cancel": _testing,
     "test.results": _with_run,
     "test.runs": _only_project(_with_run),
+    "test.pass_rate": lambda stage: {**_two_runs(stage), "freq": "W", "since": "all"},
+    "test.flaky": lambda stage: {**_two_runs(stage), "min_runs": 1, "since": "2026-01-01", "until": "2027-01-01"},
+    "test.slowest": lambda stage: {**_two_runs(stage), "q": 0.9, "limit": 1},
+    "test.regressions": lambda stage: {**_two_runs(stage), "recent": 1, "baseline": "7d", "branch": "main"},
+    "test.first_failed": lambda stage: {**_two_runs(stage), "nodeid": "test_it.py::test_it", "since": "all"},
+    "test.compare": lambda stage: {**_two_runs(stage), "a": "old0000", "b": "new0000", "since": "all"},
+    "test.failure_groups": lambda stage: {**_two_runs(stage), "since": "all"},
+    "test.import": _report,
+    "test.prune": lambda stage: {**_two_runs(stage), "keep_runs": 1},
     "code.list": _of(pattern="*.txt"),
     "code.read": _of(path="a.txt"),
     "code.write": _of(path="new.txt", content="new\n"),
@@ -219,6 +249,12 @@ ERRORS: dict[Error, Callable[[Stage], Given]] = {
     ("runtime.restart", Invalid): lambda stage: {"project": stage.project(command=None).id},
     ("test.run", Busy): _only_project(_testing),
     ("test.run", StartFailed): lambda stage: {"project": stage.project(python="/no/such/python").id},
+    ("test.first_failed", NotFound): lambda stage: {**_two_runs(stage), "nodeid": "test_that_is_not_there"},
+    ("test.compare", NotFound): lambda stage: {**_two_runs(stage), "a": "nothing", "b": "nothing"},
+    ("test.compare", Invalid): lambda stage: {**_of()(stage), "a": "main", "b": "main", "since": "yesterday"},
+    ("test.import", Invalid): _of(),
+    ("test.import", NotFound): _of(files=["no-such-report.xml"]),
+    ("test.import", PermissionDenied): _of(files=["../reports"]),
     ("code.list", PermissionDenied): _of(folder="../.."),
     ("code.read", PermissionDenied): _of(path="../secret"),
     ("code.write", PermissionDenied): _of(path="../secret", content="x"),
@@ -248,6 +284,7 @@ UNREACHED: dict[Error, str] = {
     ("runtime.stop", TimedOut): "a process would have to outlive KILL",
     ("runtime.logs", Conflict): "cursors of any kept run are taken",
     ("test.run", NotSupported): "the environment of the tests has Dask",
+    ("test.prune", Busy): "another process would have to write for longer than anyone waits",
     ("code.diff", TimedOut): "git would have to hang",
 }
 """Declared errors that this test does not provoke, each with the reason."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from att.client.project import ProjectHandle
@@ -80,7 +81,7 @@ def _errors() -> Iterator[Any]:
 @pytest.mark.parametrize(("way", "operation"), [*_successes()], indirect=["way"])
 def test_every_operation_succeeds_on_every_surface(way: Way, operation: Operation, stage: Stage) -> None:
     given = SUCCESS[operation.name](stage)
-    assert isinstance(way.run(operation, given), (*operation.result_types, ProjectHandle))
+    assert isinstance(way.run(operation, given), (*operation.result_types, ProjectHandle, pd.DataFrame))
 
 
 @pytest.mark.parametrize(("way", "operation", "error"), [*_errors()], indirect=["way"])

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import httpx
+import pandas as pd
+from matplotlib.figure import Figure
 
 import att
 from att.code.models import CodeDiff, FileContent, FilePage, FileWritten, SearchPage
@@ -24,6 +27,9 @@ from att.runtime.models import (
     RuntimeStatus,
 )
 from att.system.models import OperationList, SystemHealth
+from att.testing.history.history import History
+from att.testing.history.models import HistoryPruned
+from att.testing.history.table import Table
 from att.testing.models import TestFailure, TestOutcomePage, TestRunPage, TestStatus
 
 
@@ -109,3 +115,21 @@ def its_tests(p: att.ProjectHandle) -> None:
     assert_type(p.tests.results(outcomes=["failed"]), TestOutcomePage)
     assert_type(p.tests.runs(limit=5), TestRunPage)
     p.tests.run(executor="kubernetes")  # type: ignore[arg-type]
+
+
+def its_history(s: att.Session, p: att.ProjectHandle) -> None:
+    h = p.tests.history(since="90d", branch="main")
+    assert_type(h, History)
+    assert_type(s.history(since=None), History)
+    assert_type(h.runs, pd.DataFrame)
+    assert_type(h.flaky(min_runs=5), pd.DataFrame)
+    assert_type(h.compare("main", "feature/x", unchanged=True), pd.DataFrame)
+    assert_type(h.select(branch="main"), History)
+    assert_type(h.plot.duration("tests/test_a.py::test_a", theme="dark"), Figure)
+    assert_type(p.tests.flaky(min_runs=5, branch="main"), Table)
+    assert_type(p.tests.regressions(recent="7d", baseline=50), Table)
+    assert_type(p.tests.first_failed().to_frame(), pd.DataFrame)
+    assert_type(p.tests.prune(keep_days=365), HistoryPruned)
+    assert_type(p.tests.load(Path("reports"), match="(?P<branch>[^/]+)/", tz="Europe/Berlin"), pd.DataFrame)
+    p.tests.flaky(minimum=5)  # type: ignore[call-arg]
+    h.plot.trend(theme="sepia")  # type: ignore[arg-type]

@@ -8,16 +8,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO
 
 from att.errors import ATTError, Invalid, TooLarge
 from att.testing.importers.models import ParsedReport
 from att.testing.importers.reading import MAX_BYTES, MAX_DOCUMENT_BYTES, Source, clean, open_source, source_name
 
-__all__ = ["ArchiveMember", "is_archive", "read_archive"]
+__all__ = ["ArchiveFile", "ArchiveMember", "is_archive", "is_report_name", "read_archive", "unpack_archive"]
 
 MAX_MEMBERS = 10_000
 MAX_RATIO = 1_000
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 _SUFFIXES = (".xml", ".json", ".jsonl", ".ndjson", ".txt", ".log", ".out")
 _BROKEN = (
     zipfile.BadZipFile,
@@ -32,6 +34,17 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """One file of an archive: its bytes, or the error that refused to unpack it."""
+
+    name: str
+    data: bytes
+    error: ATTError | None
+    modified: datetime | None
+    """As the archive tells it, in a zone that it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,12 @@ def read_archive(source: Source, parse: Callable[[bytes], ParsedReport]) -> Iter
     Files that are not named like a report are left out; a member that is refused does not stop the others. Raises
     Invalid when the zip is broken, TooLarge when it holds too many files or unpacks to more than the limit.
     """
+    for file in unpack_archive(source):
+        yield _parsed(file, parse)
+
+
+def unpack_archive(source: Source) -> Iterator[ArchiveFile]:
+    """Yield the files of a zip that are named like a report, in the order of their names. Raises as `read_archive`."""
     name = source_name(source)
     with open_source(source) as stream:
         try:
@@ -63,16 +82,16 @@ def read_archive(source: Source, parse: Callable[[bytes], ParsedReport]) -> Iter
         except _BROKEN as error:
             raise Invalid(f"{name} is not a zip file that can be read: {error}.") from None
         with archive:
-            members = sorted((info for info in archive.infolist() if _is_report(info)), key=lambda info: info.filename)
+            members = [info for info in archive.infolist() if not info.is_dir() and is_report_name(info.filename)]
             _check(members, name)
-            for info in members:
-                yield _member(archive, info, parse)
+            for info in sorted(members, key=lambda info: info.filename):
+                yield _file(archive, info)
 
 
-def _is_report(info: zipfile.ZipInfo) -> bool:
-    path = info.filename
+def is_report_name(path: str) -> bool:
+    """Return whether a file in an archive or a folder is named like a report."""
     hidden = path.startswith("__MACOSX/") or path.rpartition("/")[2].startswith(".")
-    return not info.is_dir() and not hidden and path.lower().endswith(_SUFFIXES)
+    return not hidden and path.lower().endswith(_SUFFIXES)
 
 
 def _check(members: list[zipfile.ZipInfo], name: str) -> None:
@@ -83,13 +102,28 @@ def _check(members: list[zipfile.ZipInfo], name: str) -> None:
         raise TooLarge(f"{name} unpacks to {total} bytes; {MAX_BYTES} can be imported at once.", size_bytes=total)
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parse: Callable[[bytes], ParsedReport]) -> ArchiveMember:
-    name, data = clean(info.filename), b""
+def _parsed(file: ArchiveFile, parse: Callable[[bytes], ParsedReport]) -> ArchiveMember:
+    if file.error is not None:
+        return ArchiveMember(file.name, None, file.error)
     try:
-        data = _unpack(archive, info, name)
-        return ArchiveMember(name, parse(data), None, data)
+        return ArchiveMember(file.name, parse(file.data), None, file.data)
     except ATTError as error:
-        return ArchiveMember(name, None, error, data)
+        return ArchiveMember(file.name, None, error, file.data)
+
+
+def _file(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArchiveFile:
+    name, modified = clean(info.filename), _modified(info)
+    try:
+        return ArchiveFile(name, _unpack(archive, info, name), None, modified)
+    except ATTError as error:
+        return ArchiveFile(name, b"", error, modified)
+
+
+def _modified(info: zipfile.ZipInfo) -> datetime | None:
+    try:
+        return datetime(*info.date_time) if info.date_time > _NO_TIME else None
+    except ValueError:
+        return None
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:

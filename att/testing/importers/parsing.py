@@ -25,7 +25,7 @@ _HEAD_BYTES = 64 << 10
 
 
 def parse(
-    source: Source, kind: ReportKind | None = None, *, known: Collection[str] = (), tz: tzinfo = UTC
+    source: Source, kind: ReportKind | None = None, *, known: Collection[str] | NodeIds = (), tz: tzinfo = UTC
 ) -> ParsedReport:
     """Parse a test report: a path, bytes or text of one of the formats, or a zip of reports of one format.
 
@@ -35,7 +35,7 @@ def parse(
     """
     if kind is not None and kind not in get_args(ReportKind):
         raise Invalid(f"There is no report kind {kind!r}; it is one of {', '.join(get_args(ReportKind))}.")
-    return _parse(source, kind, NodeIds(known), tz)
+    return _parse(source, kind, known if isinstance(known, NodeIds) else NodeIds(known), tz)
 
 
 def merge(reports: Collection[ParsedReport]) -> ParsedReport:

@@ -1,0 +1,43 @@
+"""What of a history is asked for, in words: lengths of time back from now, times, a branch, a suite."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from att.testing.history.records import Selection
+
+__all__ = ["EVERYTHING", "asked", "moment", "selection"]
+
+EVERYTHING = "all"
+
+
+def selection(
+    project: str | None, since: str | None, until: str | None, branch: str | None, suite: str | None
+) -> Selection:
+    """Return the selection of texts. Raises Invalid for a time that cannot be read."""
+    return Selection(project, moment(since, "since"), moment(until, "until"), branch, suite)
+
+
+def moment(text: str | None, name: str) -> datetime | None:
+    """Return the time that lies a length such as `90d` before now, or an ISO 8601 time; None for everything.
+
+    Raises Invalid naming the argument.
+    """
+    if text is None or text == EVERYTHING:
+        return None
+    import pandas as pd
+
+    from att.testing.analysis.times import point_in_time
+
+    return point_in_time(text, pd.Timestamp.now("UTC"), name).to_pydatetime()
+
+
+def asked(chosen: Selection) -> str:
+    """Say in words what was chosen; an empty text when it was everything."""
+    words = [
+        f"on the branch {chosen.branch!r}" if chosen.branch is not None else "",
+        f"of the suite {chosen.suite!r}" if chosen.suite is not None else "",
+        f"since {chosen.since:%Y-%m-%d %H:%M} UTC" if chosen.since is not None else "",
+        f"before {chosen.until:%Y-%m-%d %H:%M} UTC" if chosen.until is not None else "",
+    ]
+    return " ".join(word for word in words if word)

@@ -1,0 +1,1 @@
+"""Reports of other runs, found in files, folders, globs and zips, and taken into the history."""

@@ -1,0 +1,58 @@
+"""Find the reports that lie in a project's folder; nothing outside of it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from att.code.folder import Folder
+from att.code.walking import walk
+from att.errors import ATTError, PermissionDenied
+from att.testing.loading.finding import FoundFile, FoundReport, find_files, read_reports
+
+__all__ = ["python_files", "read_inside"]
+
+
+def read_inside(root: Path, patterns: Sequence[str]) -> list[Iterator[FoundReport]]:
+    """Return the reports of files, folders and globs that are relative to a project's folder.
+
+    Raises NotFound where there is none, and PermissionDenied for a path that leads out of the project.
+    """
+    folder = Folder(root)
+    return [_read(folder, file) for pattern in patterns for file in _files(folder, pattern)]
+
+
+def _files(folder: Folder, pattern: str) -> list[FoundFile]:
+    given = PurePosixPath(pattern)
+    if given.is_absolute() or ".." in given.parts or pattern.startswith("~"):
+        raise PermissionDenied(
+            f"{pattern!r} leads out of the project; p.tests.load(path) reads files where you are, and sends them.",
+            path=pattern,
+        )
+    found = find_files(folder.root / given)
+    return [replace(file, name=_shown(folder, file), inside=_inside(folder, file)) for file in found]
+
+
+def _shown(folder: Folder, file: FoundFile) -> str:
+    return file.path.relative_to(folder.root).as_posix()
+
+
+def _inside(folder: Folder, file: FoundFile) -> str:
+    return file.inside if file.inside or file.path.suffix == ".zip" else _shown(folder, file)
+
+
+def _read(folder: Folder, file: FoundFile) -> Iterator[FoundReport]:
+    try:
+        folder.resolve(file.name)
+    except ATTError as error:  # a link
+        yield FoundReport(file.name, file.inside, b"", None, error)
+        return
+    yield from read_reports(file)
+
+
+def python_files(root: Path) -> list[str]:
+    """Return the Python files of a project, relative to its folder, without what git ignores; none without it."""
+    if not root.is_dir():
+        return []
+    return [entry.path for entry in walk(Folder(root)) if entry.kind == "file" and entry.path.endswith(".py")]
