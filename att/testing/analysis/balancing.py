@@ -33,10 +33,11 @@ def balance(
 ) -> pd.DataFrame:
     """Divide tests among `n` shards by their historic duration: the longest first, each to the emptiest shard.
 
-    `nodeids` are the tests to divide, as collected now; without them, the tests of the newest run. A test expects the
-    median of its past durations, and a test without any the median test. `together` keeps the tests of a file or a
-    class in one shard, so that their fixtures are set up once; `auto` does so for files whose setup and teardown take
-    more than a fifth of their time and half a second a run, unless the file alone is more than a shard's share.
+    `nodeids` are the tests to divide, as collected now; without them, the tests of the newest run by name. A test
+    expects the median of its past durations, and a test without any the median test. `together` keeps the tests of a
+    file or a class in one shard, so that their fixtures are set up once; `auto` does so for files whose setup and
+    teardown take more than a fifth of their time and half a second a run, unless the file alone is more than a shard's
+    share.
 
     Returns, by shard and then in the given order::
 
@@ -63,7 +64,7 @@ def balanced(
     past: pd.DataFrame, n: int, *, nodeids: Iterable[str] | None = None, together: Together = "auto"
 ) -> pd.DataFrame:
     """Return what `balance` says, from the past by nodeid: `seconds`, `overhead` and `newest` (in the newest run)."""
-    wanted = list(dict.fromkeys(nodeids)) if nodeids is not None else list(past.index[past["newest"]])
+    wanted = list(dict.fromkeys(nodeids)) if nodeids is not None else sorted(past.index[past["newest"]])
     expected = past["seconds"].reindex(wanted)
     stand_in = float(past["seconds"].median()) if past["seconds"].notna().any() else 1.0
     table = pd.DataFrame(

@@ -18,6 +18,7 @@ __all__ = [
     "FAIL",
     "NONE",
     "PASS",
+    "SEVERITIES",
     "Attempts",
     "Executions",
     "attempts",
@@ -32,9 +33,11 @@ Ints = npt.NDArray[np.int64]
 PASS, FAIL, NONE = 1, 0, -1
 """Verdicts of an execution: skipped, xfailed, xpassed and an attempt without an end are no verdict."""
 
-_SEVERITY = np.array(
+SEVERITIES = np.array(
     [("rerun", "skipped", "xfailed", "xpassed", "passed", "error", "failed").index(o) for o in OUTCOMES]
 )
+"""Of each outcome; of several in one attempt the gravest counts."""
+
 _VERDICT = np.array([PASS if o == "passed" else FAIL if o in FAILING else NONE for o in OUTCOMES], dtype=np.int8)
 _RERUN = OUTCOMES.index("rerun")
 
@@ -171,7 +174,7 @@ def executions(runs: pd.DataFrame, results: pd.DataFrame) -> Executions:
     if "attempt" in a.results:
         number = a.results["attempt"].to_numpy(dtype="float64", na_value=1)[a.row].astype(np.int64)
     pair = a.test * max(len(a.runs), 1) + a.run
-    order = np.argsort((pair * (number.max(initial=1) + 1) + number) * len(OUTCOMES) + _SEVERITY[a.outcome])
+    order = np.argsort((pair * (number.max(initial=1) + 1) + number) * len(OUTCOMES) + SEVERITIES[a.outcome])
     pair, number, outcome = pair[order], number[order], a.outcome[order]
     last = np.append(pair[1:] != pair[:-1], True) if len(pair) else np.zeros(0, dtype=bool)
     group = np.cumsum(last) - last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from att.testing.analysis.executions import ordered_runs
 from att.testing.analysis.frames import TEXT, require
 from att.testing.fingerprint import Cause, fingerprint
 
-__all__ = ["failure_groups", "identified"]
+__all__ = ["failure_groups", "fingerprints", "identified"]
 
 
 def failure_groups(runs: pd.DataFrame, failures: pd.DataFrame) -> pd.DataFrame:
@@ -65,9 +66,16 @@ def _fingerprints(table: pd.DataFrame) -> pd.Series[Any]:
         return table["fingerprint"]
     texts = table.loc[missing, ["exception", "message"]].astype(object)
     texts = texts.where(texts.notna(), None)
-    known = {
-        pair: fingerprint(Cause(pair[0], pair[1] or "", None, None), "")
-        for pair in texts.drop_duplicates().itertuples(index=False, name=None)
-    }
-    made = pd.Series([known[pair] for pair in texts.itertuples(index=False, name=None)], index=texts.index)
+    made = pd.Series(fingerprints(texts.itertuples(index=False, name=None)), index=texts.index)
     return table["fingerprint"].astype(object).where(~missing, made.reindex(table.index))
+
+
+def fingerprints(texts: Iterable[tuple[str | None, str | None]]) -> list[str]:
+    """Return the fingerprint of each exception and message."""
+    known: dict[tuple[str | None, str | None], str] = {}
+    made = []
+    for pair in texts:
+        if pair not in known:
+            known[pair] = fingerprint(Cause(pair[0], pair[1] or "", None, None), "")
+        made.append(known[pair])
+    return made
