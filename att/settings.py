@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_config_path, jupyter_data_dir
-from traitlets import Bool, Enum, Float, Int, List, TraitType, Unicode
+from traitlets import Bool, Enum, Float, Int, List, TraitError, TraitType, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
+
+from att.errors import Invalid
 
 __all__ = ["ATT", "load_settings"]
 
@@ -66,6 +68,15 @@ class ATT(Configurable):
     mcp_tool_separator = Enum(
         [".", "_"], ".", help="Between the words of a tool's name; '_' is for clients that refuse dots."
     ).tag(config=True)
+    mcp_connect_seconds = Float(
+        30.0, min=0.1, max=600, help="Seconds until an attempt to connect an external MCP server is given up."
+    ).tag(config=True)
+    mcp_health_seconds = Float(
+        15.0, min=0.1, max=3600, help="Seconds between two checks of an external MCP server."
+    ).tag(config=True)
+    mcp_check_seconds = Float(
+        10.0, min=0.1, max=600, help="Seconds until a check of an external MCP server counts as missed."
+    ).tag(config=True)
     log_level = Enum(
         ["DEBUG", "INFO", "WARNING", "ERROR"], "WARNING", help="Least level of ATT's own log messages."
     ).tag(config=True)
@@ -79,11 +90,14 @@ class ATT(Configurable):
 def load_settings(config: Config | None = None, **explicit: Any) -> ATT:
     """Build the settings: explicit values, then `config` or the Jupyter configuration files, then `ATT_*` variables.
 
-    Raises traitlets.TraitError for a value of the wrong type.
+    Raises Invalid for a value of the wrong type or out of range, naming the variable or the setting.
     """
     merged = _from_environment()
     merged.merge(config if config is not None else _from_files())
-    return ATT(config=merged, **explicit)
+    try:
+        return ATT(config=merged, **explicit)
+    except TraitError as error:
+        raise Invalid(f"A setting of ATT is wrong: {error} Correct c.ATT in Jupyter's configuration.") from error
 
 
 def _from_environment() -> Config:
@@ -91,14 +105,39 @@ def _from_environment() -> Config:
     for name, trait in ATT.class_traits(config=True).items():
         value = os.environ.get(f"ATT_{name.upper()}")
         if value is not None:
-            found.ATT[name] = _parsed(trait, value)
+            found.ATT[name] = _parsed(name, trait, value)
     return found
 
 
-def _parsed(trait: TraitType[Any, Any], value: str) -> Any:
+def _parsed(name: str, trait: TraitType[Any, Any], value: str) -> Any:
+    """Return the value of a variable. Raises Invalid."""
     if isinstance(trait, List):  # traitlets reads lists from its own command line only
         return [word.strip() for word in value.split(",") if word.strip()]
-    return trait.from_string(value)
+    try:
+        parsed = trait.from_string(value)
+        ATT(**{name: parsed})
+    except (ValueError, TraitError) as error:
+        variable = f"ATT_{name.upper()}"
+        raise Invalid(
+            f"The environment variable {variable} is {value!r}, but must be {_expected(trait)}. {trait.help}",
+            variable=variable,
+            value=value,
+        ) from error
+    return parsed
+
+
+def _expected(trait: TraitType[Any, Any]) -> str:
+    """Say in words which values a setting takes."""
+    if isinstance(trait, Enum):
+        return "one of " + ", ".join(map(str, trait.values or ()))
+    if isinstance(trait, Bool):
+        return "true or false"
+    if not isinstance(trait, (Int, Float)):
+        return "a text"
+    bounds = (("at least", trait.min), ("at most", trait.max))
+    told = [f"{words} {bound:g}" for words, bound in bounds if bound is not None and abs(bound) != float("inf")]
+    kind = "a whole number" if isinstance(trait, Int) else "a number"
+    return f"{kind} of {' and '.join(told)}" if told else kind
 
 
 def _from_files() -> Config:

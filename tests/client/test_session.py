@@ -130,6 +130,13 @@ def test_lines_are_read_from_a_cursor_on(s: Session, new_id: NewId, folder: Path
         p.logs.raw(max_bytes=0)
 
 
+def test_before_the_first_run_the_exact_bytes_are_none_and_have_no_cursor(
+    s: Session, new_id: NewId, folder: Path
+) -> None:
+    raw = s.project(new_id(), path=str(folder), command=_python(READY)).logs.raw()
+    assert (raw.data, raw.cursor, raw.has_more, raw.lost_bytes, raw.run_id) == (b"", None, False, 0, None)
+
+
 def test_following_goes_on_across_restarts_until_it_is_closed(s: Session, new_id: NewId, folder: Path) -> None:
     p = s.project(new_id(), path=str(folder), command=_python(READY))
     p.runtime.start()

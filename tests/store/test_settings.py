@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from traitlets import TraitError
 from traitlets.config import Config
 
+from att import connect
+from att.errors import Invalid
 from att.settings import ATT, load_settings
 
 
@@ -42,8 +43,35 @@ def test_a_list_in_the_environment_is_separated_by_commas(config_dir: Path, monk
 
 
 def test_a_wrong_value_is_refused(config_dir: Path) -> None:
-    with pytest.raises(TraitError):
+    with pytest.raises(Invalid, match=r"keep_runs.*c\.ATT"):
         load_settings(Config({"ATT": {"keep_runs": 0}}))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("ATT_KEEP_RUNS", "many", "a whole number of at least 1"),
+        ("ATT_KEEP_RUNS", "0", "a whole number of at least 1"),
+        ("ATT_FOLLOW_SECONDS", "soon", "a number of at least 0.005 and at most 10"),
+        ("ATT_STOP_ON_SHUTDOWN", "perhaps", "true or false"),
+        ("ATT_LOG_LEVEL", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_what_it_should_be(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Invalid, match=f"{variable} is '{value}', but must be {expected}") as caught:
+        load_settings()
+    assert caught.value.details["variable"] == variable
+
+
+def test_a_wrong_variable_is_told_by_an_embedded_connection(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ATT_WORKER_THREADS", "lots")
+    with pytest.raises(Invalid, match="ATT_WORKER_THREADS is 'lots'"):
+        connect(embedded=True, data_dir=tmp_path)
 
 
 def test_the_data_directory_is_in_jupyters_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
