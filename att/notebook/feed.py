@@ -1,0 +1,195 @@
+"""Follows the log of one project in one thread, keeps its end, and sends it to the pages that show it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from att.client.session import Session
+from att.client.stopping import Stop
+from att.client.views import brief
+from att.errors import ATTError, Invalid, NotFound
+from att.models import now
+from att.notebook.batches import Batch, Row, gap_row, line_row, mark_row, pack, unpack
+from att.operations import operation_of
+from att.runtime.models import LogPage, RunPage
+from att.runtime.operations import RuntimeOperations
+
+__all__ = ["FeedState", "LogFeed"]
+
+FeedState = Literal["reading", "live", "lost", "ended", "closed", "failed"]
+Send = Callable[[dict[str, Any], bytes], None]
+Tell = Callable[[FeedState, str], None]
+
+_LOGS = operation_of(RuntimeOperations.logs)
+_PAGE_LINES = 5000
+_SEND_SECONDS = 0.05
+"""While more can be read at once, rows are gathered for so long before they are sent."""
+_BYTES_PER_SECOND = 600_000
+_BURST_BYTES = 1_200_000
+"""Together below what a Jupyter server lets one kernel send (1 MB/s over 3 s); beyond that it drops messages."""
+_AGAIN_SECONDS, _AGAIN_MOST_SECONDS = 0.5, 5.0
+
+
+class LogFeed:
+    """What one log view shows.
+
+    `_lock` protects the kept batches, the numbers, and what pages have asked for. Only the thread sends, and only
+    once a page has asked: a page that comes, or misses rows, says what it has, and gets the kept rest.
+    """
+
+    def __init__(self, session: Session, given: Mapping[str, Any], keep: int, send: Send, tell: Tell) -> None:
+        self.cursor: str | None = None
+        self.epoch = uuid.uuid4().hex[:12]
+        self._session, self._given, self._keep = session, dict(given), keep
+        self._send, self._tell = send, tell
+        self._lock = threading.Lock()
+        self._kept: deque[Batch] = deque()
+        self._next = 0
+        self._asked: int | None = None
+        self._heard = False
+        self._pending: list[Row] = []
+        self._sent_at = 0.0
+        self._budget, self._budget_at = float(_BURST_BYTES), time.monotonic()
+        self._run_id: str | None = None
+        self._closed = threading.Event()
+        self._stop = Stop()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def received(self) -> int:
+        """Rows that were read so far."""
+        return self._next
+
+    def read(self, tail: int) -> None:
+        """Read the last lines now. Raises what reading raises."""
+        page: LogPage = self._session.caller.ask(_LOGS.name, {**self._given, "tail": tail})
+        self._take(page)
+        self._flush()
+
+    def start(self) -> None:
+        """Go on from there in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="att-log-feed", daemon=True)
+        self._thread.start()
+
+    def hello(self, epoch: str | None, following: int | None) -> None:
+        """Take note that a page has every row before `following`, and wants the rest."""
+        with self._lock:
+            wanted = following if following is not None and epoch == self.epoch else 0
+            self._asked = wanted if self._asked is None else min(self._asked, wanted)
+            self._heard = True
+        if self._thread is None:
+            self._answer()
+        else:
+            self._stop.set()
+
+    def tail(self, lines: int) -> list[Row]:
+        """Return the last rows that are kept."""
+        rows: list[Row] = []
+        with self._lock:
+            for batch in reversed(self._kept):
+                rows = unpack(batch) + rows
+                if len(rows) >= lines:
+                    break
+        return rows[-lines:]
+
+    def close(self) -> None:
+        """End the thread; closing twice does nothing more."""
+        self._closed.set()
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        pause = _AGAIN_SECONDS
+        while not self._closed.is_set():
+            try:
+                self._follow()
+                pause = _AGAIN_SECONDS
+            except (NotFound, Invalid) as error:
+                self._tell("failed", str(error))
+                break
+            except ATTError as error:
+                self._tell("lost", f"{error.title}; trying again…")
+                self._closed.wait(pause)
+                pause = min(pause * 1.5, _AGAIN_MOST_SECONDS)
+        self._flush()
+
+    def _follow(self) -> None:
+        """Follow until a page asks for something or the view is closed."""
+        self._stop = stop = Stop()
+        if self._closed.is_set():
+            return
+        self._answer()
+        given = {**self._given, "limit": _PAGE_LINES} | ({"cursor": self.cursor} if self.cursor else {})
+        # The first read proves the connection; only then is the view live again.
+        page: LogPage | None = self._session.transport.call(_LOGS, given)
+        self._take(page)
+        self._tell("live", "")
+        if self.cursor:
+            given["cursor"] = self.cursor
+        for page in self._session.transport.pages(_LOGS, given, None, stop):
+            self._take(page)
+            if stop.is_set:
+                return
+
+    def _take(self, page: LogPage | None) -> None:
+        if page is None:
+            return
+        at_ms = int((page.lines[0].at if page.lines else now()).timestamp() * 1000)
+        if page.truncated:
+            self._pending.append(gap_row(page.lost_bytes, at_ms))
+        for line in page.lines:
+            if line.run_id != self._run_id:
+                self._new_run(line.run_id, int(line.at.timestamp() * 1000))
+            self._pending.append(line_row(line))
+        self.cursor = page.cursor or self.cursor
+        # When more can be read right now it will come within this time.
+        if not page.has_more or time.monotonic() - self._sent_at >= _SEND_SECONDS:
+            self._flush()
+
+    def _new_run(self, run_id: str, at_ms: int) -> None:
+        runs: RunPage = self._session.caller.ask("runtime.runs", {"project": self._given["project"], "limit": 20})
+        known = {run.run_id: run for run in runs.runs}
+        before = known.get(self._run_id or "")
+        if before is not None and before.exit is not None:
+            self._pending.append(mark_row("note", before.exit.reason, at_ms))
+        self._run_id = run_id
+        started = f" started {brief(known[run_id].started_at)}" if run_id in known else ""
+        self._pending.append(mark_row("run", f"run {run_id[-8:]}{started}", at_ms))
+
+    def _flush(self) -> None:
+        rows, self._pending = self._pending, []
+        for begin in range(0, len(rows), _PAGE_LINES):
+            with self._lock:
+                batch = pack(rows[begin : begin + _PAGE_LINES], self._next)
+                self._kept.append(batch)
+                self._next += batch.count
+                while self._next - self._kept[0].first - self._kept[0].count >= self._keep:
+                    self._kept.popleft()
+                heard = self._heard
+            if heard:
+                self._give(batch)
+        self._sent_at = time.monotonic()
+
+    def _answer(self) -> None:
+        with self._lock:
+            asked, self._asked = self._asked, None
+            wanted = [] if asked is None else [b for b in self._kept if b.first + b.count > asked]
+        for batch in wanted:
+            self._give(batch)
+
+    def _give(self, batch: Batch) -> None:
+        """Send a batch, not faster than the server lets through."""
+        moment = time.monotonic()
+        self._budget = min(_BURST_BYTES, self._budget + (moment - self._budget_at) * _BYTES_PER_SECOND)
+        self._budget_at = moment
+        self._budget -= len(batch.data)
+        if self._budget < 0 and self._closed.wait(-self._budget / _BYTES_PER_SECOND):
+            return
+        told = {"type": "lines", "epoch": self.epoch, "first": batch.first, "count": batch.count, "base": batch.base_ms}
+        self._send(told, batch.data)

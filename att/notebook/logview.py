@@ -1,0 +1,106 @@
+"""The log view: what a project writes, live, in a window of rows; none of it lands in the widget state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from att.notebook.exporting import log_html
+from att.notebook.feed import FeedState, LogFeed
+from att.notebook.looks import script, styles
+from att.notebook.shared import Shared
+from att.runtime.models import Stream
+
+if TYPE_CHECKING:
+    from att.client.project import ProjectHandle
+
+__all__ = ["LogView"]
+
+FIRST_LINES = 2000
+EXPORTED_LINES = 100
+
+
+class LogView(anywidget.AnyWidget):
+    """The output of a project: search, levels, streams, times, follow and pause, copy and download.
+
+    It begins with the last lines of the latest run and goes on through restarts. The page and the kernel keep the last
+    `max_lines` rows; a page that is loaded again gets them again, and none twice. Holes are marked. Close it when
+    done: `view.close()` ends its thread; the project runs on.
+
+    Raises NotFound when the project or run does not exist, and Unavailable when ATT cannot be reached.
+    """
+
+    _esm = script("ansi.js", "lines.js", "logview.js")
+    _css = styles("palette.css", "logview.css")
+
+    project = traitlets.Unicode().tag(sync=True)
+    limit = traitlets.Int(20_000).tag(sync=True)
+    follow = traitlets.Bool(True).tag(sync=True)
+    height = traitlets.Unicode("360px").tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        project: ProjectHandle,
+        *,
+        follow: bool = True,
+        max_lines: int = 20_000,
+        height: str = "360px",
+        stream: Stream | None = None,
+        run: str | None = None,
+        probes: bool = False,
+    ) -> None:
+        chosen = {"stream": stream, "run": run, "probes": probes or None}
+        given = {"project": project.id} | {name: value for name, value in chosen.items() if value is not None}
+        self._feed = LogFeed(project.session, given, max_lines, self._give, self._tell)
+        self._feed.read(min(max_lines, FIRST_LINES))
+        super().__init__(
+            project=project.id,
+            limit=max_lines,
+            follow=follow,
+            height=height,
+            state={"kind": "live" if follow else "ended", "text": "" if follow else "as it was read"},
+        )
+        self.on_msg(self._hear)
+        self._shared = Shared.of(project.session)
+        self._shared.enter(self)
+        if follow:
+            self._feed.start()
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on reading with `p.logs.read(cursor)`."""
+        return self._feed.cursor
+
+    @property
+    def received(self) -> int:
+        """Rows that came so far: lines, and marks between them."""
+        return self._feed.received
+
+    def close(self) -> None:
+        """End the thread and the view in every page; closing twice does nothing more."""
+        self._feed.close()
+        self._shared.leave(self)
+        super().close()
+
+    def _give(self, told: dict[str, Any], data: bytes) -> None:
+        self.send(told, buffers=[data])
+
+    def _tell(self, kind: FeedState, text: str) -> None:
+        self.state = {"kind": kind, "text": text}
+
+    def _hear(self, _view: Any, content: Mapping[str, Any], _buffers: Any) -> None:
+        if content.get("type") == "hello":
+            self._feed.hello(content.get("epoch"), content.get("next"))
+
+    def __repr__(self) -> str:
+        return f"<log of {self.project}: {self.received} rows, {self.state['kind']}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/html"] = log_html(self.project, self._feed.tail(EXPORTED_LINES))
+        return bundle
