@@ -20,4 +20,9 @@ EVENT_KINDS: dict[str, str] = {
     "test.progress": "A test run went on; data has its counts. Kept for the latest runs of a project.",
     "test.outcome": "Tests ended; data has each with its outcome and seconds. Kept for the latest runs of a project.",
     "test.ended": "A test run ended and has joined the history; data has its status and counts.",
+    "mcp.added": "An external MCP server was added; data has its name and transport.",
+    "mcp.removed": "An external MCP server was removed.",
+    "mcp.state": "An external MCP server went from one state to another; data has both and the reason.",
+    "mcp.connect": "An attempt to connect an MCP server ended; equal failures in a row are told four times.",
+    "mcp.attempt": "An MCP server was asked for a tool or a resource, or skipped; data has the outcome.",
 }

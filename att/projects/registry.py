@@ -99,6 +99,8 @@ class ProjectRegistry:
             connection.execute(delete(tables.projects).where(tables.projects.c.id == project))
             connection.execute(delete(tables.runtime).where(tables.runtime.c.project == project))
             connection.execute(delete(tables.restarts).where(tables.restarts.c.project == project))
+            connection.execute(delete(tables.mcp_servers).where(tables.mcp_servers.c.project == project))
+            connection.execute(delete(tables.mcp_orders).where(tables.mcp_orders.c.project == project))
         self._events.append("project.deleted", project=project)
 
 

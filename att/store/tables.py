@@ -23,7 +23,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["UtcTime", "events", "metadata", "projects", "restarts", "runtime", "test_blocks", "test_runs", "tests"]
+__all__ = [
+    "UtcTime",
+    "events",
+    "mcp_orders",
+    "mcp_servers",
+    "metadata",
+    "projects",
+    "restarts",
+    "runtime",
+    "test_blocks",
+    "test_runs",
+    "tests",
+]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -158,3 +170,23 @@ test_blocks = Table(
     Column("data", LargeBinary, nullable=False),
 )
 """The results and failures of each run: one compressed Arrow IPC message, as it goes over the wire."""
+
+mcp_servers = Table(
+    "mcp_servers",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("record", JSON, nullable=False),
+    Column("snapshot", JSON(none_as_null=True)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+"""External MCP servers; an empty project is the workspace. `snapshot` is what a server offered last."""
+
+mcp_orders = Table(
+    "mcp_orders",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("servers", JSON, nullable=False),
+)
+"""Which servers a project, or the workspace, asks first."""

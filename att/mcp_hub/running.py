@@ -1,0 +1,127 @@
+"""What runs of the hub in this process: the loop, an actor for each server, and the writer of what they tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from att.mcp_hub.catalogue import Catalogue, Entry, Key
+from att.mcp_hub.loop import HubLoop
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from att.events.manager import EventLog
+    from att.mcp_hub.actor import ServerActor, View
+    from att.mcp_hub.models import McpSnapshot
+    from att.settings import ATT
+
+__all__ = ["Running"]
+
+_GROWING = 4
+"""Failures in a row of which each is told; repetitions after that are told when the reason changes."""
+_CLOSE_SECONDS = 1.5
+_log = logging.getLogger("att")
+
+
+class Running:
+    """Owns the loop and the actors. The store is written by one thread, in the order of what happened.
+
+    Closing: the actors leave their servers, for a second and a half at most; the loop ends, and with its thread every
+    program that is left; the writer writes what it still has.
+    """
+
+    def __init__(self, catalogue: Catalogue, events: EventLog, settings: ATT) -> None:
+        # Without a handler of its own the client library would print warnings to standard error.
+        logging.getLogger("mcp").addHandler(logging.NullHandler())
+        self._catalogue = catalogue
+        self._events = events
+        self._settings = settings
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="att-mcp-writer")
+        self._actors: dict[Key, ServerActor] = {}
+        self._told: dict[Key, str] = {}
+        self.loop = HubLoop()
+
+    def follow(self, configured: dict[Key, Entry]) -> dict[Key, ServerActor]:
+        """Start, replace and end actors so that there is one for each configured server; return them."""
+        gone = [key for key, actor in self._actors.items() if not _same(actor.entry, configured.get(key))]
+        new = [entry for key, entry in configured.items() if key not in self._actors or key in gone]
+        if gone or new:
+            self.loop.run(self._change([self._actors.pop(key) for key in gone], new))
+        return dict(self._actors)
+
+    async def _change(self, gone: list[ServerActor], new: list[Entry]) -> None:
+        from att.mcp_hub.actor import ServerActor, Timings
+
+        for actor in gone:
+            actor.end()
+        timings = Timings(
+            health_seconds=self._settings.mcp_health_seconds,
+            check_seconds=self._settings.mcp_check_seconds,
+            connect_seconds=self._settings.mcp_connect_seconds,
+        )
+        for entry in new:
+            actor = ServerActor(entry, self, timings)
+            actor.task.add_done_callback(_tell_defect)
+            self._actors[entry.key] = actor
+
+    def close(self) -> None:
+        """End everything, and wait for that."""
+        self.loop.run(_closed([*self._actors.values()], _CLOSE_SECONDS))
+        self.loop.close()
+        self._writer.shutdown(wait=True)
+
+    # What actors tell, on the loop
+
+    def changed(self, entry: Entry, before: View, after: View) -> None:
+        """Write down a change of state."""
+        told = {"server": entry.server.name, "before": before.state, "after": after.state, "reason": after.reason}
+        self._write(lambda: self._events.append("mcp.state", project=entry.server.project, **told))
+
+    def attempted(self, entry: Entry, view: View, error: str) -> None:
+        """Write down an attempt to connect."""
+        if error and view.failures > _GROWING and self._told.get(entry.key) == error:
+            return
+        self._told[entry.key] = error
+        told: dict[str, Any] = {
+            "server": entry.server.name,
+            "connected": not error,
+            "error": error,
+            "failures": view.failures,
+        }
+        self._write(lambda: self._events.append("mcp.connect", project=entry.server.project, **told))
+
+    def offers(self, entry: Entry, snapshot: McpSnapshot) -> None:
+        """Keep what a server offers."""
+        self._write(lambda: self._catalogue.keep(entry.key, snapshot))
+
+    def _write(self, work: Callable[[], object]) -> None:
+        self._writer.submit(work).add_done_callback(_tell_failure)
+
+
+def _same(entry: Entry, configured: Entry | None) -> bool:
+    """Say whether a server is still the same; whether it is enabled is the actor's own affair."""
+    if configured is None:
+        return False
+    return entry.server.model_copy(update={"enabled": True}) == configured.server.model_copy(update={"enabled": True})
+
+
+async def _closed(actors: list[ServerActor], seconds: float) -> None:
+    import asyncio
+
+    if actors:
+        for actor in actors:
+            actor.end()
+        await asyncio.wait({actor.task for actor in actors}, timeout=seconds)
+
+
+def _tell_defect(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("An MCP server is not looked after any more", exc_info=error)
+
+
+def _tell_failure(done: Future[object]) -> None:
+    if (error := done.exception()) is not None:
+        _log.error("The hub cannot write down what has happened", exc_info=error)

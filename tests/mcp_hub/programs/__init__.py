@@ -1,0 +1,1 @@
+"""Small MCP servers that are run as programs of their own."""
