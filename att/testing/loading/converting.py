@@ -25,6 +25,7 @@ def record_of(
     """Return the run of a report; a count that its format cannot express stays None."""
     table = report.tests.columns
     pairs = zip(table["nodeid"], table["resolved"], strict=True)
+    counts: dict[str, Any] = {name: report.counts.get(name) for name in _COUNTS}
     return RunRecord(
         run_id=run_id,
         project=project,
@@ -33,7 +34,7 @@ def record_of(
         status=report.status,
         returncode=report.exitcode,
         complete=report.complete,
-        **{name: report.counts.get(name) for name in _COUNTS},
+        **counts,
         suite=labels.suite,
         branch=labels.branch,
         commit=labels.commit,

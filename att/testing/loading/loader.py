@@ -39,7 +39,8 @@ class Loader:
             try:
                 yield self._load(report)
             except ATTError as error:
-                yield ImportedReport(path=report.name, result="refused", reason=error.message)
+                reason = error.message[:1].upper() + error.message[1:]
+                yield ImportedReport(path=report.name, result="refused", reason=reason)
 
     def _load(self, found: FoundReport) -> ImportedReport:
         if found.error is not None:
