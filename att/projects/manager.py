@@ -96,7 +96,7 @@ class ProjectManager:
             return self._clone(project, settings, git_source(git_url))
         path = settings.get("path")
         if path is not None:
-            _check_folder(path)
+            _check_folder(str(path))
         return _safe(self._registry.add(_project(project, settings)))
 
     def download(self, project: str, url: str, settings: ProjectSettings, *, sha256: str | None = None) -> ProjectSetup:
@@ -217,7 +217,7 @@ class ProjectManager:
         known = self._registry.get(project)
         path = settings.get("path")
         if path is not None:
-            _check_folder(path)
+            _check_folder(str(path))
         if "path" in settings and path != known.path and self._is_being_set_up(known):
             raise Busy(f"The project {project!r} is being set up; wait for it or cancel that first.", project=project)
         after, changed = self._registry.change(project, settings)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from pydantic import BeforeValidator, Field
 
@@ -71,18 +72,26 @@ Probes = Annotated[list[Probe], Field(max_length=20, description="How health is 
 Restart = Annotated[RestartPolicy, Field(description="What happens when the process ends by itself.")]
 Grace = Annotated[float, Field(ge=0, le=3600, description="Seconds between TERM and KILL when stopping.")]
 
+if TYPE_CHECKING:  # a caller may give more than the types that it is validated into
+    GivenPath = str | os.PathLike[str]
+    GivenFolder = GivenPath | None
+    GivenPython = GivenPath | None
+    GivenProbes = Sequence[Probe | Mapping[str, Any]]
+else:
+    GivenFolder, GivenPython, GivenProbes = FolderPath | None, PythonPath, Probes
+
 
 class ProjectSettings(TypedDict, total=False):
     """What can be set on a project: leaving a key out leaves the setting alone."""
 
     title: Title
-    path: FolderPath | None
+    path: GivenFolder
     command: Command
     nat_config: NatConfig
-    python: PythonPath
+    python: GivenPython
     env: Environment
     port: Port
-    probes: Probes
+    probes: GivenProbes
     restart: Restart
     grace_seconds: Grace
 

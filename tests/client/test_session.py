@@ -102,7 +102,7 @@ def test_an_end_while_waiting_raises_with_its_evidence(s: Session, new_id: NewId
 
 def test_waiting_in_vain_leaves_the_project_running(s: Session, new_id: NewId, folder: Path) -> None:
     probe = {"kind": "tcp", "port": 1, "period_seconds": 0.1}
-    p = s.project(new_id(), path=str(folder), command=_python(READY), probes=[probe])  # type: ignore[list-item]
+    p = s.project(new_id(), path=str(folder), command=_python(READY), probes=[probe])
     with pytest.raises(TimedOut, match="goes on"):
         p.runtime.start(wait="healthy", timeout=0.5)
     assert p.runtime.status().state == "running"

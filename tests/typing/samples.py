@@ -50,6 +50,12 @@ def a_session(s: att.Session) -> None:
     assert_type(s.projects.download("demo", "https://example.org/a.zip"), att.ProjectHandle)
     assert_type(s.projects.download("demo", "https://example.org/a.zip", wait=False), att.LiveSetup)
     assert_type(s.project("demo", command=["a"], restart="always", probes=[Probe(kind="tcp")]), att.ProjectHandle)
+    probed = s.projects.create("demo", path=Path("demo"), probes=[{"kind": "http", "url": "/health"}])
+    assert_type(probed, att.ProjectHandle)
+    probes = [Probe(kind="tcp")]
+    s.project("demo", path=Path("demo"), command=["python", "app.py"], python=Path("python"), probes=probes)
+    s.project("demo", path=3)  # type: ignore[arg-type]
+    s.project("demo", command="python app.py")  # type: ignore[arg-type]
     assert_type(s.events.list(kinds=["runtime"]), EventPage)
     assert_type(s.events.follow(timeout=1), att.Following[Event])
     s.project("demo", restart="sometimes")  # type: ignore[arg-type]
