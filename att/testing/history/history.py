@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from html import escape
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from att.testing import analysis
+from att.testing import analysis, exports
 from att.testing.analysis.balancing import Together
 from att.testing.analysis.executions import whole_runs
 from att.testing.analysis.regression import Window
+from att.testing.exports.places import PlaceName
 from att.testing.history.plots import Plots
 
 __all__ = ["History"]
@@ -149,6 +151,22 @@ class History:
         frames = (frame[frame["run_id"].isin(chosen["run_id"])] for frame in (self.results, self.failures))
         results, failures = (frame.reset_index(drop=True) for frame in frames)
         return History(chosen, results, failures, name=self.name)
+
+    @_explained_by(exports.to_parquet)
+    def to_parquet(self, target: PlaceName, *, partition: exports.Partition = "month") -> list[str]:
+        return exports.to_parquet(self.runs, self.results, self.failures, target, partition=partition)
+
+    @_explained_by(exports.to_csv)
+    def to_csv(self, folder: str | Path, *, compress: bool = False) -> list[Path]:
+        return exports.to_csv(self.runs, self.results, self.failures, folder, compress=compress)
+
+    @_explained_by(exports.to_ctrf)
+    def to_ctrf(self, target: str | Path) -> list[Path]:
+        return exports.to_ctrf(self.runs, self.results, self.failures, target)
+
+    @_explained_by(exports.to_junit)
+    def to_junit(self, target: str | Path) -> list[Path]:
+        return exports.to_junit(self.runs, self.results, self.failures, target)
 
     def __repr__(self) -> str:
         return f"<History{f' of {self.name}' if self.name else ''}: {self._summary()}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from att.errors import NotFound
-from att.testing import analysis, charts
+from att.testing import analysis, charts, exports
 from att.testing.history.history import History
 from att.testing.history.plots import Plots
 from att.testing.samples import sample_history
@@ -54,6 +55,21 @@ def test_a_method_takes_what_the_function_takes_and_is_explained_by_it(name: str
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_takes_what_the_function_takes(name: str) -> None:
     assert _parameters(getattr(Plots, name)) == _parameters(getattr(charts, name))
+
+
+@pytest.mark.parametrize("name", ["to_parquet", "to_csv", "to_ctrf", "to_junit"])
+def test_an_export_takes_what_the_function_takes_and_is_explained_by_it(name: str) -> None:
+    method, function = getattr(History, name), getattr(exports, name)
+    assert _parameters(method) == _parameters(function)
+    assert inspect.getdoc(method) == inspect.getdoc(function)
+
+
+def test_it_is_written_for_other_tools(h: History, tmp_path: Path) -> None:
+    few = h.select(since="3d")
+    assert all(Path(path).exists() for path in few.to_parquet(tmp_path / "parquet", partition="day"))
+    assert [path.name for path in few.to_csv(tmp_path / "csv")] == ["runs.csv", "results.csv", "failures.csv"]
+    for written in (few.to_ctrf(tmp_path / "ctrf"), few.to_junit(tmp_path / "junit")):
+        assert len(written) == len(few.runs)
 
 
 def test_the_methods_return_what_the_functions_return(h: History) -> None:
