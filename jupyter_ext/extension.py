@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -17,6 +20,8 @@ from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_events import EventLogger
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import url_path_join
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from att.settings import ATT, load_settings
 from jupyter_ext.activity import Activity
@@ -24,6 +29,8 @@ from jupyter_ext.api import ApiHandler, EventSocket, ProjectSocket
 from jupyter_ext.events import SCHEMA_FILE, repeat_events
 from jupyter_ext.handlers import api_prefix
 from jupyter_ext.hosting import Host, Hosted
+from jupyter_ext.mcp_handlers import McpHandler, WellKnownHandler, build_manager
+from jupyter_ext.mcp_lifespan import Lifespan
 from jupyter_ext.runtime_file import RuntimeFile, sweep
 
 __all__ = ["ATTApp"]
@@ -46,6 +53,7 @@ class ATTApp(ExtensionApp):
 
     host: Host | None = None
     activity: Activity | None = None
+    mcp: Lifespan | None = None
     _file: RuntimeFile | None = None
     _watching: asyncio.Task[None] | None = None
     _end_events: Callable[[], None] | None = None
@@ -61,7 +69,8 @@ class ATTApp(ExtensionApp):
         self.instance_id = uuid.uuid4().hex
         base = api_prefix(self.server.base_url)
         self.host = Host(load_settings(self.config), base, self.instance_id, self.log, self._begin)
-        self.settings.update(att_host=self.host, att_token=self.token)
+        self.mcp = Lifespan(partial(build_manager, self.host), self.log)
+        self.settings.update(att_host=self.host, att_token=self.token, att_mcp=self.mcp)
         self._take_logs()
 
     def _take_logs(self) -> None:
@@ -80,6 +89,16 @@ class ATTApp(ExtensionApp):
                 (r"/api/v1(?:/.*)?", ApiHandler),
             ],
         )
+        if self._mcp_path:
+            path = re.escape(self._mcp_path)
+            self.handlers.extend([(f"{path}/?", McpHandler), (rf"{path}/\.well-known", WellKnownHandler)])
+
+    @property
+    def _mcp_path(self) -> str:
+        """The path below the base URL with a slash before it, or an empty text when MCP is not served."""
+        assert self.host is not None
+        words = self.host.settings.mcp_path.strip("/")
+        return f"/{words}" if words else ""
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:  # noqa: ARG002
         """Begin to open the workspace; the server's address is known now."""
@@ -128,6 +147,7 @@ class ATTApp(ExtensionApp):
 
         if _enabled(self.server, "jupyter_server_proxy"):
             hosted.workspace.system.capabilities.add(PROXY)
+        self._see_who_has_the_mcp_path(hosted)
         self.activity = Activity(self.host, self.server.web_app.settings)
         logger = cast(EventLogger, self.server.event_logger)
         await self.host.run(logger.register_event_schema, SCHEMA_FILE)
@@ -136,6 +156,21 @@ class ATTApp(ExtensionApp):
         self.log.info("ATT serves %s (%s)", self.host.base, self.host.settings.data_path)
         if counts:
             await self.activity.watch(hosted)
+
+    def _see_who_has_the_mcp_path(self, hosted: Hosted) -> None:
+        """Tell in health whether MCP is served; another extension may have taken the path before."""
+        if not self._mcp_path:
+            return
+        url = url_path_join(self.server.base_url, self._mcp_path)
+        other = _served_by_other(self.server, url)
+        if other is None:
+            from att.system.models import MCP_SERVER
+
+            hosted.workspace.system.capabilities.add(MCP_SERVER)
+            return
+        notice = f"{url} belongs to {other}, so agents do not reach ATT there. Set c.ATT.mcp_path to another path."
+        self.log.warning("%s", notice)
+        hosted.workspace.system.notices.append(notice)
 
     def current_activity(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Say whether the server has a reason to stay: only a running project, only when the setting says so."""
@@ -152,6 +187,8 @@ class ATTApp(ExtensionApp):
                 await self._watching
         if self._file is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._file.remove)
+        if self.mcp is not None:
+            await self.mcp.close()
         if self.host is not None:
             await self.host.close()
         for handler in self._log_handlers:
@@ -172,5 +209,18 @@ def _enabled(server: ServerApp, package: str) -> bool:
     return found is not None and bool(found.enabled)
 
 
-def _nothing() -> None:
+def _served_by_other(server: ServerApp, url: str) -> str | None:
+    """Return the handler that answers at `url` when it is not ATT's."""
+    connection = SimpleNamespace(context=SimpleNamespace(remote_ip="", protocol="http"), set_close_callback=_nothing)
+    request = HTTPServerRequest(
+        start_line=RequestStartLine("POST", url, "HTTP/1.1"),
+        headers=HTTPHeaders({"Host": "localhost"}),
+        connection=connection,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    )
+    found = server.web_app.find_handler(request)
+    handler = getattr(found, "handler_class", None)
+    return None if handler is McpHandler or handler is None else f"{handler.__module__}.{handler.__qualname__}"
+
+
+def _nothing(*_: object) -> None:
     pass

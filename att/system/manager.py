@@ -33,7 +33,8 @@ class SystemManager:
         self._runtime = runtime
         self._kind: Literal["server", "embedded", "cli"] = kind
         self._data_dir = data_dir
-        self._notices = notices
+        self.notices = notices
+        """What a person should know about this installation; a host adds its own."""
         self._started_at = now()
         self.instance_id = uuid.uuid4().hex
         self.capabilities = {operation.group for operation in REGISTRY.values()}
@@ -52,7 +53,7 @@ class SystemManager:
             started_at=self._started_at,
             supervised_by=self._runtime.supervised_by(),
             capabilities=sorted(self.capabilities),
-            notices=self._notices,
+            notices=self.notices,
         )
 
     def operations(self) -> OperationList:

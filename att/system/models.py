@@ -17,6 +17,9 @@ API_VERSION = "1.0"
 PROXY = "jupyter-server-proxy"
 """The capability of a server that passes requests on to other ports of its machine."""
 
+MCP_SERVER = "mcp-server"
+"""The capability of a server that agents reach over MCP."""
+
 
 class SystemHealth(Model):
     """Who answers, and what it can do."""

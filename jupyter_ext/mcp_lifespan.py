@@ -1,0 +1,117 @@
+"""The life of the MCP session manager: made with the first request, run and ended by one task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from att.errors import ATTError, Unavailable
+from jupyter_ext.asgi_bridge import Exchange
+
+if TYPE_CHECKING:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+__all__ = ["ENDING_SECONDS", "IDLE_SECONDS", "MAX_SESSIONS", "Lifespan", "session_manager"]
+
+IDLE_SECONDS = 1800.0
+"""A session without a request for so long is forgotten."""
+MAX_SESSIONS = 100
+ENDING_SECONDS = 1.0
+"""How long streams and calls may take to end once they have been told that the server stops."""
+
+
+def session_manager(server: Any, *, max_body_bytes: int) -> StreamableHTTPSessionManager:
+    """Return the manager that puts an MCP server on HTTP; host and origin were checked before it is asked."""
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    return StreamableHTTPSessionManager(
+        server,
+        session_idle_timeout=IDLE_SECONDS,
+        max_sessions=MAX_SESSIONS,
+        max_request_body_size=max_body_bytes,
+    )
+
+
+class Lifespan:
+    """Runs the manager that `build` makes, from the first request until `close`.
+
+    The manager's context belongs to the task that enters it, so one task enters and leaves it. Closing order: the
+    exchanges hear that their readers have left; they get `ENDING_SECONDS`; then the manager ends its sessions.
+    """
+
+    def __init__(self, build: Callable[[], Awaitable[StreamableHTTPSessionManager]], log: Any) -> None:
+        self._build = build
+        self._log: logging.Logger = log
+        self._started: asyncio.Future[StreamableHTTPSessionManager] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+        self._exchanges: dict[Exchange, asyncio.Task[Any] | None] = {}
+
+    async def manager(self) -> StreamableHTTPSessionManager:
+        """Return the running manager, which the first caller starts. Raises Unavailable when there is none."""
+        if self._ending.is_set():
+            raise Unavailable("The server is stopping.")
+        if self._started is None:
+            self._started = asyncio.get_running_loop().create_future()
+            self._running = asyncio.ensure_future(self._run(self._started))
+        if not self._started.done():
+            await asyncio.wait({self._started})
+        return self._result(self._started)
+
+    @staticmethod
+    def _result(started: asyncio.Future[StreamableHTTPSessionManager]) -> StreamableHTTPSessionManager:
+        if started.cancelled():
+            raise Unavailable("The server is stopping.")
+        return started.result()
+
+    async def _run(self, started: asyncio.Future[StreamableHTTPSessionManager]) -> None:
+        try:
+            manager = await self._build()
+            async with manager.run():
+                started.set_result(manager)
+                await self._ending.wait()
+        except asyncio.CancelledError:
+            started.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - told to who waits, and logged
+            if started.done():
+                self._log.exception("The MCP server ended with an error")
+                return
+            self._log.exception("ATT cannot serve MCP")
+            known = isinstance(error, ATTError)
+            started.set_exception(error if known else Unavailable("MCP cannot be served; the log says why."))
+            self._started = None  # the next request tries again
+
+    @contextmanager
+    def serving(self, exchange: Exchange) -> Iterator[None]:
+        """Count the running task as an exchange, which closing tells and waits for."""
+        self._exchanges[exchange] = asyncio.current_task()
+        try:
+            yield
+        finally:
+            del self._exchanges[exchange]
+
+    async def close(self) -> None:
+        """End everything within bounded time; closing twice does nothing more."""
+        self._ending.set()
+        for exchange in self._exchanges:
+            exchange.leave()
+        waiting = {task for task in (*self._exchanges.values(), self._running) if task is not None}
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=ENDING_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=ENDING_SECONDS)
+        await _end_watcher()
+
+
+async def _end_watcher() -> None:
+    """End the task by which the SDK's event streams look for a stopping uvicorn; it would outlive the loop."""
+    watchers = [t for t in asyncio.all_tasks() if getattr(t.get_coro(), "__qualname__", "") == "_shutdown_watcher"]
+    for task in watchers:
+        task.cancel()
+    await asyncio.gather(*watchers, return_exceptions=True)
