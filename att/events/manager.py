@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, or_, select
 from sqlalchemy.engine import Row
 
-from att.errors import Invalid
+from att.errors import Invalid, NotFound
 from att.events.kinds import EVENT_KINDS
 from att.events.models import Event, EventPage
 from att.models import now
@@ -82,6 +82,26 @@ class EventLog:
         found = [_event(row) for row in rows[:limit]]
         last = found[-1].id if found else after
         return EventPage(events=found, cursor=str(last), has_more=len(rows) > limit)
+
+    def read_project(
+        self,
+        project: str,
+        cursor: str | None = None,
+        limit: int = 500,
+        *,
+        kinds: list[str] | None = None,
+        tail: int | None = None,
+    ) -> EventPage:
+        """Return the events of one project, which may have been deleted, as `read` does.
+
+        Raises NotFound, offering close names, when there was never such a project.
+        """
+        page = self.read(cursor, limit, project=project, kinds=kinds, tail=tail)
+        if cursor is None and not page.events and not self.read(limit=1, project=project).events:
+            with self._store.read() as connection:
+                known = connection.execute(select(tables.events.c.project).distinct()).scalars().all()
+            raise NotFound.named("project", project, [name for name in known if name is not None])
+        return page
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each event written by this process; returns what ends it."""

@@ -36,4 +36,4 @@ class EventOperations(Operations):
         self, project: ProjectId, cursor: Cursor = None, limit: Limit = 500, kinds: Kinds = None, tail: Tail = None
     ) -> EventPage:
         """Read the events of one project; those of a deleted one stay readable."""
-        return self.events.read(cursor, limit, project=project, kinds=kinds, tail=tail)
+        return self.events.read_project(project, cursor, limit, kinds=kinds, tail=tail)

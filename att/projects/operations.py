@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Unpack
 
 from pydantic import Field
 
-from att.errors import Busy, Conflict, NotFound, NotSupported, PermissionDenied, TooLarge
+from att.errors import Busy, Conflict, NotFound, NotSupported, PermissionDenied
 from att.operations import CallerSide, Cursor, Limit, Operations, ProjectId, Seconds, operation
 from att.projects.models import (
     Project,
@@ -65,7 +65,7 @@ class ProjectOperations(Operations):
         post="/downloads",
         python="s.projects.download",
         action="execute",
-        errors=(Conflict, PermissionDenied, TooLarge),
+        errors=(Conflict, NotSupported, PermissionDenied),
     )
     def download(
         self,

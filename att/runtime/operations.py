@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from att.errors import Busy, Conflict, Invalid, NotSupported, StartFailed, TimedOut
+from att.errors import Busy, Invalid, NotSupported, StartFailed, TimedOut
 from att.models import Timestamp
 from att.operations import CallerSide, Cursor, Limit, Operations, ProjectId, RunId, Seconds, operation
 from att.runtime.models import (
@@ -95,7 +95,6 @@ class RuntimeOperations(Operations):
         get="/projects/{project}/runtime/logs",
         resource="att://project/{project}/logs",
         python="p.logs.read",
-        errors=(Conflict,),
     )
     def logs(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from att.errors import Invalid
+from att.errors import Invalid, NotFound
 from att.events.kinds import EVENT_KINDS
 from att.events.manager import EventLog
 from att.events.models import Event
@@ -50,6 +50,14 @@ def test_events_are_chosen_by_project_kind_group_and_tail(log: EventLog) -> None
     assert ids(log.read(kinds=["runtim"])) == []
     assert ids(log.read(tail=2)) == [3, 4]
     assert ids(log.read(tail=2, project="a", kinds=["project"])) == [1, 3]
+
+
+def test_events_of_a_deleted_project_stay_readable_and_of_an_unknown_one_are_not_found(log: EventLog) -> None:
+    log.append("project.deleted", project="b")
+    assert ids(log.read_project("b")) == [2, 5]
+    assert log.read_project("b", kinds=["test"]).events == []
+    with pytest.raises(NotFound, match=r"no project 'aa'. Did you mean 'a'\?"):
+        log.read_project("aa")
 
 
 def test_an_event_keeps_what_it_was_told(log: EventLog) -> None:

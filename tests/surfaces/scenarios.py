@@ -274,15 +274,13 @@ _BUSY = "another process would have to hold the project's lock for longer than a
 _PLATFORM = "only a platform without what ATT needs refuses this"
 UNREACHED: dict[Error, str] = {
     ("project.create", NotSupported): _PLATFORM,
-    ("project.download", TooLarge): "the size is known to the setup only, which fails with SetupFailed",
-    ("project.events", NotFound): "events of a deleted project stay readable",
+    ("project.download", NotSupported): _PLATFORM,
     ("runtime.start", NotSupported): _PLATFORM,
     ("runtime.restart", NotSupported): _PLATFORM,
     ("runtime.start", Busy): _BUSY,
     ("runtime.stop", Busy): _BUSY,
     ("runtime.restart", Busy): _BUSY,
     ("runtime.stop", TimedOut): "a process would have to outlive KILL",
-    ("runtime.logs", Conflict): "cursors of any kept run are taken",
     ("test.run", NotSupported): "the environment of the tests has Dask",
     ("test.prune", Busy): "another process would have to write for longer than anyone waits",
     ("code.diff", TimedOut): "git would have to hang",
