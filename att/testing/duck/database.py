@@ -47,20 +47,27 @@ class Database:
         except duckdb.Error as error:
             self.close()
             raise Invalid(f"DuckDB does not take {settings}: {error}", memory=memory) from error
+        self._store = self._registered(place)
         for kind in CONTRACT:
             self._view(place, kind)
 
-    def _view(self, place: Place, kind: FrameKind) -> None:
+    def _registered(self, place: Place) -> Any:
+        """Return the fsspec file system of the place, made known to DuckDB; None for a local folder."""
         from pyarrow import fs
 
+        if not isinstance(place.files, fs.PyFileSystem):
+            return None
+        self._connection.register_filesystem(place.files.handler.fs)
+        return place.files.handler.fs
+
+    def _view(self, place: Place, kind: FrameKind) -> None:
         paths = place.parquet_files(kind)
         if not paths:
-            self.keep(kind, to_arrow(empty(kind), kind))
+            self.keep(f"no_{kind}", to_arrow(empty(kind), kind))
+            self.run(f"CREATE VIEW {kind} AS SELECT *, '' AS filename, 0 AS file_row_number FROM no_{kind}")
             return
-        if isinstance(place.files, fs.PyFileSystem):
-            store = place.files.handler.fs
-            self._connection.register_filesystem(store)
-            paths = [store.unstrip_protocol(path) for path in paths]
+        if self._store is not None:
+            paths = [self._store.unstrip_protocol(path) for path in paths]
         files = ", ".join(_quoted(path) for path in paths)
         options = "hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true"
         self.run(f"CREATE VIEW {kind} AS SELECT * FROM read_parquet([{files}], {options})")
@@ -80,7 +87,7 @@ class Database:
 
     def frame(self, sql: str, *values: Any) -> pd.DataFrame:
         """Return the answer as a frame."""
-        answer: pd.DataFrame = self._connection.execute(sql, list(values)).df()
+        answer: pd.DataFrame = self._connection.sql(sql, params=list(values)).to_arrow_table().to_pandas()
         return answer
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -90,18 +90,19 @@ class ExecutionTable:
 
     def _number_tests(self) -> None:
         self.database.run("""
-            CREATE TABLE names AS
+            CREATE OR REPLACE TABLE names AS
             SELECT row_number() OVER (ORDER BY project, nodeid) - 1 AS test, project, nodeid
             FROM (SELECT DISTINCT r.project, a.nodeid FROM results a JOIN run_numbers r ON r.run_id = a.run_id)
         """)
 
     def _join(self) -> None:
         self.database.run("""
-            CREATE TABLE executions (
+            CREATE OR REPLACE TABLE executions (
                 test INTEGER, run INTEGER, code UTINYINT, last BOOLEAN, retried BOOLEAN, seconds DOUBLE)
         """)
         self.database.run(f"""
-            CREATE VIEW verdicts AS SELECT test, run, code = {OUTCOMES.index("passed")} AS passed, retried, seconds
+            CREATE OR REPLACE VIEW verdicts AS
+            SELECT test, run, code = {OUTCOMES.index("passed")} AS passed, retried, seconds
             FROM executions WHERE last AND code IN {_VERDICTS}
         """)
         for first, last in self.run_parts():
@@ -147,5 +148,5 @@ def _parts(sizes: Arrays, size: int) -> Iterator[tuple[int, int]]:
     rows[sizes["place"]] = sizes["size"]
     part = (np.cumsum(rows) - rows) // _PART
     begins = np.flatnonzero(np.append(True, part[1:] != part[:-1])[:size])
-    for first, after in zip(begins, [*begins[1:], size], strict=True):
+    for first, after in zip(begins, np.append(begins[1:], size)[: len(begins)], strict=True):
         yield int(first), int(after) - 1

@@ -190,3 +190,19 @@ class DuckHistory:
         order = "ORDER BY filename, file_row_number"
         table = self._database.frame(f"SELECT {names} FROM results WHERE {condition} {order}", *values)
         return analysis.conform(table, "results")
+
+
+# What an answer holds does not depend on who computes it.
+for _name in (
+    "balance",
+    "compare",
+    "failure_groups",
+    "first_failed",
+    "flaky",
+    "outages",
+    "pass_rate",
+    "regressions",
+    "slowest",
+    "timeline",
+):
+    getattr(DuckHistory, _name).__doc__ = getattr(analysis, _name).__doc__

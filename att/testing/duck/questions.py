@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,8 +111,7 @@ def flaky(table: ExecutionTable, min_runs: int, outage_share: float) -> pd.DataF
     """Answer `att.testing.analysis.flaky`."""
     _leave_out_outages(table, outage_share)
     size = len(table.names)
-    names = [name for name in Evidence.__dataclass_fields__ if name not in ("last_flip", "ends_failing")]
-    columns = {name: np.zeros(size, dtype=np.int64) for name in names}
+    columns: dict[str, Any] = {f.name: np.zeros(size, dtype=np.int64) for f in fields(Evidence)}
     columns |= {"last_flip": np.full(size, -1), "ends_failing": np.zeros(size, dtype=bool)}
     for first, last in table.test_parts():
         counted = table.database.arrays(_EVIDENCE, first, last)
@@ -128,8 +129,8 @@ def first_failed(table: ExecutionTable, nodeid: str | None) -> pd.DataFrame:
     else:
         parts = [(int(test), int(test)) for test in np.flatnonzero((table.names["nodeid"] == nodeid).to_numpy())]
     found = _joined([table.database.arrays(_BREAKS, *part) for part in parts], "test bad_run good_run failing")
-    numbers = (found[name].astype(np.int64) for name in ("test", "bad_run", "good_run"))
-    breaks = Breaks(*numbers, found["failing"].astype(bool))
+    numbers = {name: found[name].astype(np.int64) for name in ("test", "bad_run", "good_run")}
+    breaks = Breaks(**numbers, failing=found["failing"].astype(bool))
     return break_table(table.names, table.runs, branch, breaks, lasting=nodeid is None)
 
 
@@ -161,21 +162,20 @@ def past(table: ExecutionTable) -> pd.DataFrame:
     """Return what `att.testing.analysis.balanced` is told about the tests."""
     if "project" in table.names:
         raise Invalid("Only the suite of one project can be divided; choose its runs first.")
-    frame = pd.DataFrame(
-        {"seconds": np.nan, "overhead": np.nan, "newest": False}, index=pd.Index(table.names["nodeid"])
-    )
+    size = len(table.names)
+    columns: dict[str, Any] = {"seconds": np.full(size, np.nan), "overhead": np.full(size, np.nan)}
+    columns["newest"] = np.zeros(size, dtype=bool)
     for part in table.test_parts():
         answer = table.database.arrays(_PAST, len(table.runs) - 1, *part)
-        for name in frame:
-            frame.iloc[answer["test"], frame.columns.get_loc(name)] = answer[name]
-    return frame
+        for name, column in columns.items():
+            column[answer["test"]] = answer[name]
+    return pd.DataFrame(columns, index=pd.Index(table.names["nodeid"].astype(object)))
 
 
 def _slowdowns(series: Arrays, split: int) -> Iterator[Slowdown]:
     test = series["test"]
-    ends = np.append(np.flatnonzero(test[1:] != test[:-1]) + 1, len(test)) if len(test) else []
     first = 0
-    for end in ends:
+    for end in np.append(np.flatnonzero(test[1:] != test[:-1]) + 1, len(test))[: len(test)]:
         yield slowdown(int(test[first]), series["run"][first:end], series["seconds"][first:end], split)
         first = end
 

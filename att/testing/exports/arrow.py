@@ -14,7 +14,7 @@ from att.testing.analysis.frames import FAILURES, RESULTS, RUNS, Column, FrameKi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CONTRACT", "to_arrow", "to_frame"]
+__all__ = ["CONTRACT", "compacted", "to_arrow", "to_frame"]
 
 CONTRACT: Mapping[FrameKind, Mapping[str, Column]] = MappingProxyType(
     {"runs": RUNS, "results": RESULTS, "failures": FAILURES}
@@ -59,3 +59,23 @@ def to_frame(table: pa.Table, kind: FrameKind) -> pd.DataFrame:
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
     return conform(frame, kind)
+
+
+def compacted(table: pa.Table) -> pa.Table:
+    """Return a table whose dictionaries hold only what occurs, which filtering leaves as they were."""
+    import pyarrow as pa
+
+    table = table.unify_dictionaries()
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, _compacted(table[field.name].combine_chunks()))
+    return table
+
+
+def _compacted(array: Any) -> Any:
+    import pyarrow as pa
+
+    codes = array.indices.fill_null(-1).to_numpy()
+    used = np.unique(codes[codes >= 0])
+    places = np.searchsorted(used, codes).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(places, mask=codes < 0), array.dictionary.take(pa.array(used)))

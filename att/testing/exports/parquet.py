@@ -13,7 +13,7 @@ import pandas as pd
 from att.errors import Conflict, Invalid
 from att.testing.analysis.executions import ordered_runs
 from att.testing.analysis.frames import FrameKind, conform, empty
-from att.testing.exports.arrow import CONTRACT, to_arrow, to_frame
+from att.testing.exports.arrow import CONTRACT, compacted, to_arrow, to_frame
 from att.testing.exports.places import Place, PlaceName
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ class _Archive:
             return None
         with self.place.files.open_input_file(path) as file:
             table = pq.read_table(file)
-        return table.filter(pc.invert(pc.is_in(table["run_id"].cast(pa.string()), pa.array(run_ids, pa.string()))))
+        ours = pc.is_in(table["run_id"].cast(pa.string()), pa.array(run_ids, pa.string()))
+        return compacted(table.filter(pc.invert(ours)))
 
     def _replace(self, kind: FrameKind, part: str, table: pa.Table) -> Iterator[str]:
         """Write a file beside the one that it then replaces; nothing is written and nothing left for no rows."""

@@ -126,7 +126,8 @@ def _reported(runs: pd.DataFrame, results: pd.DataFrame, failures: pd.DataFrame)
 
 def _by_run(frame: pd.DataFrame, position: pd.Series[Any]) -> dict[int, pd.DataFrame]:
     at = frame["run_id"].astype(object).map(position).fillna(-1).to_numpy(dtype=np.int64)
-    return {int(run): part for run, part in frame.groupby(at, sort=False) if run >= 0}
+    parts: dict[Any, pd.DataFrame] = dict(iter(frame.groupby(at, sort=False)))
+    return {int(run): part for run, part in parts.items() if run >= 0}
 
 
 def _is_missing(value: Any) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from att.testing.analysis.frames import conform
+from att.testing.analysis.frames import FrameKind, conform
 
 __all__ = ["to_csv"]
 
@@ -22,7 +22,8 @@ def to_csv(
     target = Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind, frame in (("runs", runs), ("results", results), ("failures", failures)):
+    frames: dict[FrameKind, pd.DataFrame] = {"runs": runs, "results": results, "failures": failures}
+    for kind, frame in frames.items():
         path = target / f"{kind}.csv{'.gz' if compress else ''}"
         # The same history gives the same bytes: gzip's header would hold the time.
         how = {"method": "gzip", "mtime": 0} if compress else None
