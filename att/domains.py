@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from att.code.operations import CodeOperations
 from att.events.operations import EventOperations
+from att.mcp_hub.operations import McpOperations
 from att.operations import Operations
 from att.projects.operations import ProjectOperations
 from att.runtime.operations import RuntimeOperations
@@ -21,4 +22,5 @@ DOMAINS: tuple[type[Operations], ...] = (
     TestHistoryOperations,
     CodeOperations,
     EventOperations,
+    McpOperations,
 )

@@ -13,6 +13,8 @@ from att.code.operations import CodeOperations
 from att.domains import DOMAINS
 from att.events.manager import EventLog
 from att.events.operations import EventOperations
+from att.mcp_hub.manager import McpHub
+from att.mcp_hub.operations import McpOperations
 from att.nat.adapter import NatAdapter
 from att.operations import Operation, Operations
 from att.projects.manager import ProjectManager
@@ -43,8 +45,8 @@ class Workspace:
 
     Opening it migrates the database, adopts what still runs, and takes over supervision when nobody else has it;
     all of that is done when the constructor returns. Close in this order, which `close` keeps: the surfaces stop
-    calling, the threads of the test runs, of the setups and of the supervisor are joined, the store is closed.
-    Processes are left running.
+    calling, external MCP servers are left and their programs ended, the threads of the test runs, of the setups and of
+    the supervisor are joined, the store is closed. Projects are left running.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Workspace:
         )
         self.test_history = HistoryManager(self.registry, self.history, self.place.database, self.tests.settle)
         self.code = CodeManager(self.registry, self.events, settings=self.settings)
+        self.mcp = McpHub(self.store, self.registry, self.events, settings=self.settings)
         self.system = SystemManager(self.runtime, kind=kind, data_dir=self.place.data_dir, notices=self.place.notices)
         self._targets: Mapping[type[Operations], Operations] = {
             SystemOperations: SystemOperations(self.system),
@@ -101,11 +104,13 @@ class Workspace:
             TestHistoryOperations: TestHistoryOperations(self.test_history),
             CodeOperations: CodeOperations(self.code),
             EventOperations: EventOperations(self.events),
+            McpOperations: McpOperations(self.mcp),
         }
         assert set(self._targets) == set(DOMAINS), "every domain needs its managers here"
         self.runtime.open()
         self.projects.open()
         self.tests.open()
+        self.mcp.open(connect=kind == "server")
 
     def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
         """Validate the arguments and run an operation; this is the way of every surface.
@@ -120,6 +125,7 @@ class Workspace:
 
     def close(self) -> None:
         """Let go of everything; projects keep running. Closing twice does nothing more."""
+        self.mcp.close()
         self.tests.close()
         self.projects.close()
         self.runtime.close()

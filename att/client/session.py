@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from att.client.following import TICK_SECONDS, Following
 from att.client.groups import Events, Projects
+from att.client.mcp import Mcp
 from att.client.histories import fetch_history
 from att.client.loading import send_reports
 from att.client.progress import say
@@ -80,6 +81,10 @@ class Session:
     @property
     def events(self) -> Events:
         return Events(self)
+
+    @property
+    def mcp(self) -> Mcp:
+        return Mcp(self)
 
     def project(self, id: str, **settings: Unpack[ProjectSettings]) -> ProjectHandle:  # noqa: A002
         """Return the handle of a project, after making it what `settings` say.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 from att.errors import ATTError
@@ -65,7 +66,6 @@ class Connection:
         from mcp import Client
         from mcp_types import Implementation
 
-        from att import __version__
         from att.mcp_hub.looking import look
         from att.mcp_hub.transports import open_transport
 
@@ -73,7 +73,7 @@ class Connection:
             async with asyncio.timeout(self._seconds) as self._deadline:
                 tail = stack.enter_context(self._tail)
                 transport = open_transport(self._server, self._resolver, self.watch, tail)
-                info = Implementation(name="att", version=__version__)
+                info = Implementation(name="att", version=version("jupyter-att"))
                 client = await stack.enter_async_context(Client(transport, cache=None, client_info=info))
                 tail.file.close()
                 snapshot = await look(client)

@@ -75,11 +75,11 @@ def _server(
             args=[_rewritten(argument) for argument in entry.get("args") or []],
             env=_values(entry.get("env") or {}, path, f"{pointer}/env", "env"),
             cwd=entry.get("cwd"),
-            url=entry.get("url") or entry.get("serverUrl"),
+            address=entry.get("url") or entry.get("serverUrl"),
             headers=_values(entry.get("headers") or {}, path, f"{pointer}/headers", "headers"),
             enabled=not entry.get("disabled", False),
         )
-        if (server.command is None) == (server.url is None):
+        if (server.command is None) == (server.address is None):
             raise Invalid("it needs either a command or a url")
         check_references(server)
     except ValidationError as error:

@@ -25,6 +25,7 @@ from att.mcp_hub.models import (
     McpServer,
     McpServerList,
     McpServerStatus,
+    McpState,
     McpToolList,
     McpToolResult,
 )
@@ -77,11 +78,12 @@ class McpHub:
 
     # Configuration
 
-    def servers(self, project: str | None = None) -> McpServerList:
+    def servers(self, project: str | None = None, state: McpState | None = None) -> McpServerList:
         """Return the servers that a project sees, or the workspace's, in the preferred order."""
         entries = self._catalogue.visible(project)
         actors = self._actors() if entries else {}
-        return McpServerList(servers=[_status(entry, actors.get(entry.key)) for entry in entries])
+        found = [_status(entry, actors.get(entry.key)) for entry in entries]
+        return McpServerList(servers=[status for status in found if state in (None, status.state)])
 
     def status(self, server: str, project: str | None = None) -> McpServerStatus:
         """Return one server with its state. Raises NotFound."""
@@ -283,10 +285,10 @@ def _server(name: str, project: str | None, settings: dict[str, Any]) -> McpServ
         raise Invalid(
             f"The MCP server cannot be like this: {'.'.join(map(str, first['loc']))}: {first['msg']}."
         ) from None
-    if (server.command is None) == (server.url is None):
-        raise Invalid(f"The MCP server {name!r} needs either a command or a url.")
-    if server.url is not None and not server.url.startswith(("http://", "https://")):
-        raise Invalid(f"{server.url!r} is no http or https address.")
+    if (server.command is None) == (server.address is None):
+        raise Invalid(f"The MCP server {name!r} needs either a command or an address.")
+    if server.address is not None and not server.address.startswith(("http://", "https://")):
+        raise Invalid(f"{server.address!r} is no http or https address.")
     check_references(server)
     return server
 

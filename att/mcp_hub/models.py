@@ -75,7 +75,7 @@ class McpServer(Model):
     args: list[str] = Field(default_factory=list, description="stdio: its arguments.")
     env: dict[str, Value] = Field(default_factory=dict, description="stdio: variables added to its environment.")
     cwd: str | None = Field(default=None, description="stdio: its working directory.")
-    url: str | None = Field(default=None, description="Streamable HTTP: the address.")
+    address: str | None = Field(default=None, description="Streamable HTTP: the URL.")
     headers: dict[str, Value] = Field(default_factory=dict, description="Streamable HTTP: headers of every request.")
     enabled: bool = Field(default=True, description="It is to be connected.")
 
@@ -84,9 +84,9 @@ class McpServer(Model):
         return "stdio" if self.command is not None else "http"
 
     @property
-    def address(self) -> str:
+    def where(self) -> str:
         """The address, or the command, in one line."""
-        return self.url if self.url is not None else " ".join([self.command or "", *self.args])
+        return self.address if self.address is not None else " ".join([self.command or "", *self.args])
 
 
 class OfferedTool(Model):

@@ -16,6 +16,7 @@ from att.mcp_hub.models import (
     McpResourceList,
     McpServerList,
     McpServerStatus,
+    McpState,
     McpToolList,
     McpToolResult,
     ServerName,
@@ -49,9 +50,13 @@ class McpOperations(Operations):
         self.hub = hub
 
     @operation("mcp.servers", get="/mcp/servers", errors=(NotFound,))
-    def servers(self, project: Scope = None) -> McpServerList:
+    def servers(
+        self,
+        state: Annotated[McpState | None, Field(description="Only servers in this state.")] = None,
+        project: Scope = None,
+    ) -> McpServerList:
         """List the MCP servers with their health, the preferred first."""
-        return self.hub.servers(project)
+        return self.hub.servers(project, state)
 
     @operation("mcp.status", get="/mcp/servers/{server}", errors=(NotFound,))
     def status(self, server: ServerName, project: Scope = None) -> McpServerStatus:
@@ -77,7 +82,7 @@ class McpOperations(Operations):
             Field(description='stdio: variables; a secret is {"env": "NAME"} or {"file": "path"}.'),
         ] = None,
         cwd: Annotated[str | None, Field(max_length=4096, description="stdio: its working directory.")] = None,
-        url: Annotated[str | None, Field(max_length=2000, description="Streamable HTTP: the address.")] = None,
+        address: Annotated[str | None, Field(max_length=2000, description="Streamable HTTP: the URL.")] = None,
         headers: Annotated[
             dict[str, Value] | None,
             Field(description="Streamable HTTP: headers; a secret is a reference, like 'Bearer ${env:NAME}'."),
@@ -85,7 +90,7 @@ class McpOperations(Operations):
         enabled: Annotated[bool, Field(description="Connect to it.")] = True,
         replace: Annotated[bool, Field(description="Replace a server of that name.")] = False,
     ) -> McpServerStatus:
-        """Add an MCP server to the workspace or to a project: a command spoken to over stdio, or a URL.
+        """Add an MCP server to the workspace or to a project: a command spoken to over stdio, or an address.
 
         Secrets are given by reference only: whole, or inside a text as `${env:NAME}` and `${file:PATH}`.
         """
@@ -97,7 +102,7 @@ class McpOperations(Operations):
             args=args or [],
             env=env or {},
             cwd=cwd,
-            url=url,
+            address=address,
             headers=headers or {},
             enabled=enabled,
         )

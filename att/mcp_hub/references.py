@@ -69,17 +69,17 @@ def _written_out(server: McpServer) -> Iterator[str]:
     for number, (option, value) in enumerate(_options(server.args)):
         if _plain(value) and not value.isdigit() and looks_secret(option, value):
             yield f"args.{number} ({option})"
-    if server.url is not None:
-        yield from _written_out_in(server.url)
+    if server.address is not None:
+        yield from _written_out_in(server.address)
 
 
 def _written_out_in(url: str) -> Iterator[str]:
     parts = urlsplit(url)
     if parts.password or "${" in url:
-        yield "url (send it as a header)"
+        yield "address (send it as a header)"
     for name, value in parse_qsl(parts.query):
         if looks_secret(name, value):
-            yield f"url parameter {name} (send it as a header)"
+            yield f"address parameter {name} (send it as a header)"
 
 
 def _options(args: list[str]) -> Iterator[tuple[str, str]]:

@@ -91,7 +91,9 @@ class Running:
             "error": error,
             "failures": view.failures,
         }
-        self._write(lambda: self._events.append("mcp.connect", project=entry.server.project, **told))
+        self._write(
+            lambda: self._events.append("mcp.connect", project=entry.server.project, server=entry.server.name, **told)
+        )
 
     def offers(self, entry: Entry, snapshot: McpSnapshot) -> None:
         """Keep what a server offers."""

@@ -74,7 +74,7 @@ async def open_transport(
         else:
             headers = resolver.texts(server.headers)
             client = await stack.enter_async_context(_Client(watch, headers))
-            streams = streamable_http_client(str(server.url), http_client=client)
+            streams = streamable_http_client(str(server.address), http_client=client)
         read, write = await stack.enter_async_context(streams)
         yield _Watched(read, watch), write
 

@@ -24,7 +24,7 @@ def test_a_server_over_stdio_becomes_healthy_and_answers(bench: Bench) -> None:
 @pytest.mark.parametrize("era", ["handshake", "2026-07-28"])
 def test_a_server_over_http_becomes_healthy_and_answers_in_both_eras(bench: Bench, era: str) -> None:
     server = bench.serve("web", era)
-    bench.hub.add("web", url=server.url, headers={"X-Plain": "seen"})
+    bench.hub.add("web", address=server.url, headers={"X-Plain": "seen"})
     status = bench.hub.connect("web")
     assert status.protocol_version == ("2025-11-25" if era == "handshake" else "2026-07-28")
     assert bench.hub.call("who", {}).text == "web"

@@ -24,12 +24,15 @@ from att.errors import (
     StartFailed,
     TimedOut,
     TooLarge,
+    Unavailable,
 )
 from att.operations import Operation
 
 __all__ = ["ERRORS", "SUCCESS", "UNREACHED", "Stage", "provoked"]
 
 SLEEPER = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
+MCP_PROGRAM = Path(__file__).parents[1] / "mcp_hub" / "programs" / "plain.py"
+NO_PROGRAM = {"command": "/no/such/program"}
 IMPOSSIBLE = "/proc/att-cannot-be-made"
 Given = dict[str, Any]
 
@@ -41,6 +44,7 @@ class Stage:
         self.session = session
         self.folder = folder
         self._made: list[str] = []
+        self._servers: list[str] = []
         self._open = ExitStack()
 
     def name(self) -> str:
@@ -67,14 +71,35 @@ class Stage:
         listening = self._open.enter_context(socket.create_server(("127.0.0.1", 0)))
         return f"http://127.0.0.1:{listening.getsockname()[1]}/a.zip"
 
+    def server_name(self) -> str:
+        """Return the name of a new MCP server, which is removed in the end."""
+        self._servers.append(f"s{uuid.uuid4().hex[:12]}")
+        return self._servers[-1]
+
+    def mcp(self, **settings: Any) -> str:
+        """Add a small MCP server, and return its name."""
+        name = self.server_name()
+        self.session.mcp.add(name, **(settings or mcp_program(name)))
+        return name
+
     def clear(self) -> None:
         self._open.close()
+        for name in self._servers:
+            try:
+                self.session.mcp.remove(name)
+            except NotFound:
+                continue
         for name in self._made:
             project = self.session.handle(name)
             try:
                 project.delete()
             except NotFound:
                 continue
+
+
+def mcp_program(name: str) -> Given:
+    """Return the settings of a small MCP server."""
+    return {"command": sys.executable, "args": ["-I", "-S", str(MCP_PROGRAM), "--name", name]}
 
 
 def _of(**given: Any) -> Callable[[Stage], Given]:
@@ -208,6 +233,18 @@ SUCCESS: dict[str, Callable[[Stage], Given]] = {
     "code.search": _of(query="needle"),
     "code.diff": _git,
     "event.list": lambda stage: {"kinds": ["project", "runtime"], "limit": 5},
+    "mcp.servers": lambda stage: {"project": stage.project().id},
+    "mcp.status": lambda stage: {"server": stage.mcp()},
+    "mcp.add": lambda stage: {"server": (name := stage.server_name()), **mcp_program(name), "env": {"A": "1"}},
+    "mcp.remove": lambda stage: {"server": stage.mcp()},
+    "mcp.import": lambda stage: {"config": {"mcpServers": {(name := stage.server_name()): mcp_program(name)}}},
+    "mcp.connect": lambda stage: {"server": stage.mcp(), "timeout": 30},
+    "mcp.disconnect": lambda stage: {"server": stage.mcp()},
+    "mcp.prefer": lambda stage: {"servers": [stage.mcp()]},
+    "mcp.tools": lambda stage: {"server": stage.mcp()},
+    "mcp.resources": lambda stage: {"server": stage.mcp()},
+    "mcp.call": lambda stage: {"tool": "echo", "arguments": {"text": "hello"}, "server": stage.mcp()},
+    "mcp.read": lambda stage: {"uri": f"plain://{(name := stage.mcp())}", "server": name},
 }
 
 Error = tuple[str, type[ATTError]]
@@ -268,6 +305,16 @@ ERRORS: dict[Error, Callable[[Stage], Given]] = {
         "path": "big.txt",
         "content": "x" * (10 * 1024 * 1024 + 1),
     },
+    ("mcp.add", Conflict): lambda stage: {"server": (name := stage.mcp()), **mcp_program(name)},
+    ("mcp.add", NotFound): lambda stage: {"server": "lost", **NO_PROGRAM, "project": "no-such-project"},
+    ("mcp.import", NotFound): lambda stage: {"path": "/no/such/file"},
+    ("mcp.import", PermissionDenied): lambda stage: {"path": "/"},
+    ("mcp.prefer", NotFound): lambda stage: {"servers": ["no-such-server"]},
+    ("mcp.connect", Unavailable): lambda stage: {"server": stage.mcp(**NO_PROGRAM)},
+    ("mcp.call", Unavailable): lambda stage: {"tool": "echo", "server": stage.mcp(**NO_PROGRAM)},
+    ("mcp.call", TimedOut): lambda stage: {"tool": "slow", "server": stage.mcp(), "timeout": 0.5},
+    ("mcp.read", Unavailable): lambda stage: {"uri": "plain://it", "server": stage.mcp(**NO_PROGRAM)},
+    ("mcp.read", TimedOut): lambda stage: {"uri": "plain://of/slow", "server": stage.mcp(), "timeout": 0.5},
 }
 
 _BUSY = "another process would have to hold the project's lock for longer than anyone waits"

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import att
 from att.code.models import CodeDiff, FileContent, FilePage, FileWritten, SearchPage
 from att.events.models import Event, EventPage
+from att.mcp_hub.models import McpContents, McpImport, McpServerList, McpServerStatus, McpToolList, McpToolResult
 from att.projects.models import ProjectChange, ProjectPage, ProjectRemoval, ProjectStatus, TemplateList
 from att.runtime.logs import RawPage
 from att.runtime.models import (
@@ -139,3 +140,14 @@ def its_history(s: att.Session, p: att.ProjectHandle) -> None:
     assert_type(p.tests.load(Path("reports"), match="(?P<branch>[^/]+)/", tz="Europe/Berlin"), pd.DataFrame)
     p.tests.flaky(minimum=5)  # type: ignore[call-arg]
     h.plot.trend(theme="sepia")  # type: ignore[arg-type]
+
+
+def mcp_servers(s: att.Session) -> None:
+    assert_type(s.mcp.servers(project="demo"), McpServerList)
+    assert_type(s.mcp.add("git", command="mcp-server-git", env={"A": "1"}), McpServerStatus)
+    assert_type(s.mcp.load("mcp.json"), McpImport)
+    assert_type(s.mcp.connect("git", timeout=5), McpServerStatus)
+    assert_type(s.mcp.tools(), McpToolList)
+    assert_type(s.mcp.call("git_status", {"repo_path": "."}, project="demo"), McpToolResult)
+    assert_type(s.mcp.read("file:///a.txt"), McpContents)
+    s.mcp.add("git", program="mcp-server-git")  # type: ignore[call-arg]

@@ -33,6 +33,8 @@ def answer(message: dict[str, Any], options: argparse.Namespace) -> dict[str, An
     if method == "resources/templates/list":
         return {"resourceTemplates": [{"uriTemplate": "plain://of/{anything}", "name": "any"}]}
     if method == "resources/read":
+        if params["uri"].endswith("slow"):
+            return None
         return {"contents": [{"uri": params["uri"], "text": f"{options.name} has {params['uri']}"}]}
     if method == "tools/call":
         return called(params["name"], params.get("arguments", {}), options)
