@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
+    from att.notebook import SessionDashboard
 
     __version__: str
 
@@ -58,6 +59,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "connect",
+    "dashboard",
 ]
 
 _HOMES = {
@@ -90,6 +92,27 @@ def connect(
     from att.client.discovery import connect as find_and_connect
 
     return find_and_connect(url, token, embedded=embedded, data_dir=data_dir)
+
+
+def dashboard(session: Session | None = None, *, project: str = "") -> SessionDashboard:
+    """Return the cockpit for a notebook: a menu of all projects, a form for new ones, and the dashboard of one.
+
+    `session` is what `connect` returns, a new one by default; `project` is chosen first. Raises what `connect` raises.
+    """
+    from att.client.cockpit import cockpit
+
+    made: SessionDashboard = cockpit("SessionDashboard")(session or connect(), project=project)
+    return made
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the line magic: `%load_ext att`, then `%att status`."""
+    import_module("att.notebook.magic").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Remove the line magic."""
+    import_module("att.notebook.magic").unload(shell)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from att.client.cockpit import cockpit
 from att.client.following import Following
 from att.client.live import LiveSetup, live
 from att.client.opening import open_in_browser
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from att.client.session import Session
+    from att.notebook import Dashboard, LogView
     from att.runtime.logs import RawPage
 
 __all__ = ["Code", "Logs", "ProjectEvents", "ProjectHandle", "Runtime"]
@@ -83,6 +85,25 @@ class Logs(Group):
         """Read the exact bytes of the project's output from a cursor on, at most `max_bytes`."""
         given = {"project": self._project, "cursor": cursor, "max_bytes": max_bytes, "run": run, "stream": stream}
         return self._session.transport.raw_log(validated(RawLogArguments, given))
+
+    def view(
+        self,
+        *,
+        follow: bool = True,
+        max_lines: int = 20_000,
+        height: str = "360px",
+        stream: Stream | None = None,
+        run: str | None = None,
+        probes: bool = False,
+    ) -> LogView:
+        """Return the view of the log for a notebook: live with `follow`, with search, levels, times and download.
+
+        The page and the kernel keep the last `max_lines` rows. Close it when done. Raises what reading raises.
+        """
+        project = self._session.handle(self._project or "")
+        chosen = {"follow": follow, "max_lines": max_lines, "height": height, "stream": stream}
+        made: LogView = cockpit("LogView")(project, run=run, probes=probes, **chosen)
+        return made
 
     def _ended(self) -> bool:
         status: RuntimeStatus = self._session.caller.ask("runtime.status", {"project": self._project})
@@ -206,6 +227,14 @@ class ProjectHandle(Group):
                 state=status.state,
             )
         return status.url
+
+    def dashboard(self, *, log_height: str = "280px") -> Dashboard:
+        """Return the cockpit of the project for a notebook: buttons, state, health, log, tests, history, events.
+
+        Close it when done; the project goes on. Raises NotFound for an unknown project.
+        """
+        made: Dashboard = cockpit("Dashboard")(self, log_height=log_height)
+        return made
 
     def __repr__(self) -> str:
         try:

@@ -84,6 +84,7 @@ class LogView(anywidget.AnyWidget):
         """End the thread and the view in every page; closing twice does nothing more."""
         self._feed.close()
         self._shared.leave(self)
+        self.layout.close()
         super().close()
 
     def _give(self, told: dict[str, Any], data: bytes) -> None:

@@ -198,6 +198,8 @@ class ProjectsTopic:
         return replace(before or ProjectsValue(), error=error)
 
     def seconds(self, value: ProjectsValue) -> float:
+        if any(item.setup is not None and item.setup.state == "running" for item in value.projects):
+            return _MOVING_SECONDS
         return _FAILED_SECONDS if value.error is not None else _RESTING_SECONDS
 
     def concerns(self, event: Event) -> bool:

@@ -20,6 +20,7 @@ _HEAVY = [
     "pyarrow",
     "matplotlib",
     "ipywidgets",
+    "anywidget",
     "httpx",
     "psutil",
     "mcp",
@@ -36,6 +37,7 @@ def test_the_door_offers_connect_the_errors_the_classes_for_annotations_and_the_
         "Session",
         "__version__",
         "connect",
+        "dashboard",
     }
 
 

@@ -1,0 +1,106 @@
+"""The cockpit of one project, and of a session: the panels, composed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from att.client.session import Session
+from att.client.views import brief
+from att.notebook.event_list import EventList
+from att.notebook.health_strip import HealthStrip
+from att.notebook.history_chart import TestHistoryChart
+from att.notebook.logview import LogView
+from att.notebook.markup import Markup, empty
+from att.notebook.panel import Panel
+from att.notebook.picker import ProjectPicker
+from att.notebook.runtime_panel import RuntimePanel
+from att.notebook.test_panel import TestRunPanel, counts_html
+from att.notebook.tones import status_badge
+from att.notebook.topics import TestsTopic, TestsValue
+
+if TYPE_CHECKING:
+    from att.client.project import ProjectHandle
+
+__all__ = ["Dashboard", "SessionDashboard"]
+
+_TABS = ("Log", "Tests", "History", "Events")
+
+
+class Dashboard(Panel):
+    """Everything about one project: buttons, state, health strip, log, tests, history and events.
+
+    `runtime`, `health`, `logs` and `tests` are the panels; `history` and `events` are made when their tab is opened.
+    """
+
+    def __init__(self, project: ProjectHandle, *, log_height: str = "280px") -> None:
+        self.project = project
+        self.runtime = RuntimePanel(project)
+        self.health = HealthStrip(project)
+        self.logs = LogView(project, height=log_height)
+        self.tests = TestRunPanel(project)
+        self.history: TestHistoryChart | None = None
+        self.events: EventList | None = None
+        self.last_tests = Markup()
+        self.runtime.children = (*self.runtime.children[:-1], self.health, self.last_tests, self.runtime.children[-1])
+        places = [ipywidgets.VBox([self.logs]), ipywidgets.VBox([self.tests]), ipywidgets.VBox(), ipywidgets.VBox()]
+        self.tabs = ipywidgets.Tab(places, titles=_TABS)
+        self.tabs.add_class("att-tabs")
+        super().__init__(project.session, [self.runtime, self.tabs], title=f"Dashboard of {project.id}")
+        self.tabs.observe(self._opened, "selected_index")
+        self.watch(TestsTopic(project.id), self._draw_tests)
+
+    def _opened(self, change: Any) -> None:
+        with self._drawing:
+            if change["new"] == _TABS.index("History") and self.history is None:
+                self.history = TestHistoryChart(self.project)
+                self.tabs.children[change["new"]].children = [self.history]
+            if change["new"] == _TABS.index("Events") and self.events is None:
+                self.events = EventList(self.project)
+                self.tabs.children[change["new"]].children = [self.events]
+
+    def _draw_tests(self, value: TestsValue) -> None:
+        run = value.run
+        if run is None:
+            self.last_tests.html = ""
+            return
+        when = brief(run.ended_at or run.started_at)
+        head = f"<span class='att-strip-name'>last tests</span>{status_badge(run.status or 'running')}"
+        if run.state == "running":
+            head = "<span class='att-strip-name'>tests</span><span class='att-busy'>◐ running</span>"
+            when = f"{run.finished} of {run.collected}" if run.collected else ""
+        told = f"<span class='att-faint att-small'>{escape(when)}</span>"
+        self.last_tests.html = f"<div class='att-flex'>{head}{counts_html(run)}{told}</div>"
+
+    def close(self) -> None:
+        """Close every panel; the project goes on."""
+        if not getattr(self, "_closed", True):
+            self.logs.close()
+        super().close()
+
+
+class SessionDashboard(Panel):
+    """A menu of the session's projects, a form for new ones, and the dashboard of the one that is chosen."""
+
+    def __init__(self, session: Session, *, project: str = "") -> None:
+        self.picker = ProjectPicker(session, value=project)
+        self.nothing = Markup(empty("No project chosen", "Choose one above, or make a new one."))
+        self.place = ipywidgets.VBox([self.nothing])
+        self.dashboard: Dashboard | None = None
+        super().__init__(session, [self.picker, self.place], title="ATT")
+        self.picker.observe(lambda change: self._show(change["new"]), "value")
+        if self.picker.value:
+            self._show(self.picker.value)
+
+    def _show(self, project: str) -> None:
+        """Make the dashboard in a thread: it reads the log."""
+        handle = self.session.handle(project) if project else None
+        self.act(lambda: Dashboard(handle) if handle is not None else None, done=self._put)
+
+    def _put(self, made: Dashboard | None) -> None:
+        before, self.dashboard = self.dashboard, made
+        self.place.children = [made or self.nothing]
+        if before is not None:
+            before.close()

@@ -1,0 +1,78 @@
+"""What happened, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from itertools import groupby
+
+from att.client.project import ProjectHandle
+from att.client.session import Session
+from att.client.views import brief
+from att.events.models import Event
+from att.notebook.markup import Markup, alert, empty
+from att.notebook.panel import Panel
+from att.notebook.tones import event_look
+from att.notebook.topics import EventsTopic, EventsValue
+
+__all__ = ["EventList"]
+
+_SHOWN = 100
+_COUNTS = ("passed", "failed", "errors", "skipped")
+
+
+class EventList(Panel):
+    """The events of a project, or of all of a session, in words."""
+
+    def __init__(self, source: ProjectHandle | Session) -> None:
+        project = source.id if isinstance(source, ProjectHandle) else None
+        session = source.session if isinstance(source, ProjectHandle) else source
+        self.all = project is None
+        self.list = Markup("<div class='att-faint'>Reading…</div>")
+        super().__init__(session, [self.list], title=f"Events of {project or 'all projects'}")
+        self.watch(EventsTopic(project), self._draw)
+
+    def _draw(self, value: EventsValue) -> None:
+        lost = alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
+        if not value.events:
+            self.list.html = lost or empty("Nothing happened yet", "Starts, stops, crashes and test runs appear here.")
+            return
+        self.list.html = lost + _list(value.events, self.all)
+
+
+def _list(events: Sequence[Event], with_project: bool) -> str:
+    newest = list(reversed(events))[:_SHOWN]
+    days = []
+    for day, of_day in groupby(newest, key=lambda event: f"{event.at.astimezone():%A, %d %B}"):
+        items = "".join(_item(event, with_project) for event in of_day)
+        days.append(f"<li class='att-day'>{day}</li>{items}")
+    label = "Events, the newest first"
+    return f"<ul class='att-events' data-scroll='events' tabindex='0' aria-label='{label}'>{''.join(days)}</ul>"
+
+
+def _item(event: Event, with_project: bool) -> str:
+    tone, sign = event_look(event)
+    words, why = said(event)
+    of = f"<b>{escape(event.project)}</b> " if with_project and event.project else ""
+    more = f" <span class='att-why'>{escape(why)}</span>" if why else ""
+    moment = event.at.astimezone()
+    return (
+        f"<li><time datetime='{moment.isoformat()}' title='{brief(event.at)}'>{moment:%H:%M:%S}</time>"
+        f"<span class='att-sign att-{tone}' aria-hidden='true'>{sign}</span>"
+        f"<span>{of}{escape(words)}{more}</span></li>"
+    )
+
+
+def said(event: Event) -> tuple[str, str]:
+    """Return an event in words, and why it happened."""
+    data = event.data
+    if event.kind == "runtime.state":
+        return f"{data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
+    if event.kind == "runtime.health":
+        return f"health: {data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
+    if event.kind == "test.started":
+        return "tests started", brief(data.get("request") or "").strip("-")
+    if event.kind == "test.ended":
+        counts = ", ".join(f"{data[name]} {name}" for name in _COUNTS if data.get(name))
+        return f"tests {str(data.get('status')).replace('_', ' ')}", counts
+    return event.kind.replace(".", " ").replace("_", " "), brief(data) if data else ""

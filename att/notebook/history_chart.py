@@ -1,0 +1,106 @@
+"""Charts of a project's test history."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from att.errors import ATTError
+from att.notebook.markup import Markup, alert, empty
+from att.notebook.panel import Panel, button
+from att.notebook.topics import TestsTopic, TestsValue
+
+if TYPE_CHECKING:
+    from att.client.project import ProjectHandle
+    from att.testing.history.history import History
+
+__all__ = ["TestHistoryChart"]
+
+_KINDS = [
+    ("Outcomes and pass rate", "trend"),
+    ("Tests over runs", "heatmap"),
+    ("Slowest tests", "slowest"),
+    ("Failures that look alike", "failures"),
+]
+_PERIODS = [("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"), ("one year", "365d")]
+_SUITES = [("every suite", ""), ("all", "all"), ("unit", "unit"), ("integration", "integration"), ("e2e", "e2e")]
+_DOTS_PER_INCH = 110
+
+
+class TestHistoryChart(Panel):
+    """A chart of the history, drawn without pyplot in a thread, and drawn again when a test run has ended."""
+
+    __test__ = False
+
+    def __init__(self, project: ProjectHandle, *, kind: str = "trend", since: str = "90d") -> None:
+        self.project = project
+        self.kind = ipywidgets.Dropdown(options=_KINDS, value=kind, description="Chart", tooltip="What is drawn")
+        self.period = ipywidgets.Dropdown(options=_PERIODS, value=since, description="Last", tooltip="How far back")
+        self.suite = ipywidgets.Dropdown(options=_SUITES, value="", description="Suite", tooltip="Which suite")
+        again = button("Refresh", "refresh", self._load, tip="Fetch the history again")
+        self.said = Markup("<div class='att-faint' role='status'>Drawing…</div>")
+        self.image = ipywidgets.Image(format="png")
+        self.image.layout.display = "none"
+        self._ended: str | None = None
+        self._wanted = 0
+        controls = ipywidgets.HBox([self.kind, self.period, self.suite, again])
+        controls.add_class("att-row")
+        children = [controls, self.said, self.image]
+        super().__init__(project.session, children, title=f"Test history of {project.id}")
+        for choice in (self.kind, self.period, self.suite):
+            choice.observe(lambda _: self._load(), "value")
+        self.watch(TestsTopic(project.id), self._look)
+
+    def _look(self, value: TestsValue) -> None:
+        """Load when another run has ended than the last time."""
+        ended = "" if value.run is None or value.run.state == "running" else value.run.run_id
+        if self._ended is None or (ended and ended != self._ended):
+            self._ended = ended or self._ended or ""
+            self._load()
+
+    def _load(self) -> None:
+        self._wanted += 1
+        wanted, kind, since, suite = self._wanted, self.kind.value, self.period.value, self.suite.value
+        self.said.html = "<div class='att-faint' role='status'>Drawing…</div>"
+
+        def drawn() -> tuple[str, bytes]:
+            try:
+                history = self.project.tests.history(since=since, suite=suite or None)
+                return _drawn(history, kind)
+            except ATTError as error:
+                return alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>"), b""
+
+        def show(result: tuple[str, bytes]) -> None:
+            if wanted == self._wanted:
+                self.said.html = result[0]
+                self.image.value = result[1]
+                self.image.layout.display = "" if result[1] else "none"
+
+        self.act(drawn, done=show)
+
+    def static_html(self) -> str:
+        if not self.image.value:
+            return super().static_html()
+        data = base64.b64encode(self.image.value).decode()
+        picture = f"<img alt='{escape(self.heading)}' style='max-width:100%' src='data:image/png;base64,{data}'>"
+        return super().static_html().removesuffix("</div></div>") + picture + "</div></div>"
+
+
+def _drawn(history: History, kind: str) -> tuple[str, bytes]:
+    """Return a sentence and the picture."""
+    if history.runs.empty:
+        return empty(
+            "No test runs in this time", "Run some tests, or load reports with p.tests.load('reports/*.xml')."
+        ), b""
+    if kind == "failures" and history.failures.empty:
+        return empty("No failures in this time", "Nothing to group."), b""
+    figure: Any = getattr(history.plot, kind)()
+    target = io.BytesIO()
+    figure.savefig(target, format="png", dpi=_DOTS_PER_INCH)
+    runs, results = len(history.runs), len(history.results)
+    words = f"{runs} {'run' if runs == 1 else 'runs'}, {results:,} results"
+    return f"<div class='att-faint att-small' role='status'>{words}</div>", target.getvalue()

@@ -1,0 +1,61 @@
+"""A piece of HTML that Python writes and writes again; the page keeps what the reader has opened in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import anywidget
+import traitlets
+
+from att.notebook.looks import script, styles
+
+__all__ = ["Markup", "alert", "badge", "empty", "facts"]
+
+
+class Markup(anywidget.AnyWidget):
+    """Shows `html`. Elements with `data-act` tell the listeners when they are clicked."""
+
+    _esm = script("markup.js")
+    _css = styles("palette.css", "widgets.css")
+
+    html = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, html: str = "", *, classes: str = "") -> None:
+        super().__init__(html=html)
+        for name in classes.split():
+            self.add_class(name)
+
+    def on_act(self, does: Callable[[str, str], None]) -> None:
+        """Call `does` with the name and the value of what was clicked."""
+
+        def hear(_view: Any, content: Mapping[str, Any], _buffers: Any) -> None:
+            if content.get("type") == "act":
+                does(str(content.get("name")), str(content.get("value")))
+
+        self.on_msg(hear)
+
+
+def badge(tone: str, text: str, *, label: str = "") -> str:
+    """Return a pill; `text` begins with a sign, so that it says the same without colour."""
+    name = f" aria-label='{escape(label)}'" if label else ""
+    return f"<span class='att-badge att-{tone}'{name}>{escape(text)}</span>"
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Return names with values, which are HTML already."""
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs.items())
+    return f"<dl class='att-facts'>{rows}</dl>"
+
+
+def alert(tone: str, title: str, body: str = "", *, dismiss: bool = False) -> str:
+    """Return a box that is read out; `body` is HTML."""
+    button = "<button class='att-plain' data-act='dismiss' aria-label='Dismiss'>✕</button>" if dismiss else ""
+    head = f"<div class='att-head'><span>{escape(title)}</span>{button}</div>"
+    return f"<div class='att-alert att-{tone}' role='alert'>{head}{body}</div>"
+
+
+def empty(title: str, hint: str = "") -> str:
+    """Return what stands where nothing is yet, and how to get something there."""
+    return f"<div class='att-empty'><b>{escape(title)}</b>{escape(hint)}</div>"

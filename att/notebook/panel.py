@@ -1,0 +1,147 @@
+"""What every panel has: watching, work in threads, errors where they happened, and a proper end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets
+
+from att.client.session import Session
+from att.errors import ATTError
+from att.notebook.exporting import figure_html
+from att.notebook.markup import Markup, alert
+from att.notebook.pulse import Topic
+from att.notebook.shared import Shared
+
+__all__ = ["Panel", "button", "close_tree"]
+
+
+class Panel(ipywidgets.VBox):
+    """A widget over one session. Close it when done; what it showed goes on.
+
+    `_drawing` lets one thread at a time change what is shown. Clicks come in a kernel's thread and return at once:
+    the work is done by the session's workers.
+    """
+
+    def __init__(self, session: Session, children: Sequence[Any], *, title: str) -> None:
+        self.session, self.heading = session, title
+        self.shared = Shared.of(session)
+        self.notice = Markup()
+        self._notice_by = ""
+        self._drawing = threading.RLock()
+        self._ends: list[Callable[[], None]] = []
+        self._closed = False
+        super().__init__([*children, self.notice])
+        self.add_class("att-panel")
+        self.notice.on_act(lambda name, _: self.tell_error(None) if name == "dismiss" else None)
+        self.shared.enter(self)
+
+    def watch(self, topic: Topic, draw: Callable[[Any], None]) -> None:
+        """Draw each new value of a topic."""
+
+        def show(value: Any) -> None:
+            with self._drawing:
+                if not self._closed:
+                    draw(value)
+
+        self._ends.append(self.shared.pulse.watch(topic, show))
+
+    def act(
+        self,
+        work: Callable[[], Any],
+        *,
+        done: Callable[[Any], None] | None = None,
+        busy: Sequence[Any] = (),
+        touches: Sequence[Topic] = (),
+    ) -> None:
+        """Do `work` in a thread, with the widgets `busy` disabled, and show its error or hand its result to `done`."""
+        for widget in busy:
+            widget.disabled = True
+
+        def run() -> None:
+            error: ATTError | None = None
+            result: Any = None
+            try:
+                result = work()
+            except ATTError as raised:
+                error = raised
+            if self._closed:
+                return
+            with self._drawing:
+                for widget in busy:
+                    widget.disabled = False
+                self.tell_error(error)
+                if error is None and done is not None:
+                    done(result)
+            for topic in touches:
+                self.shared.pulse.touch(topic.key)
+
+        self.shared.run(run)
+
+    def tell_error(self, error: ATTError | None) -> None:
+        """Show an error until it is dismissed or something succeeds."""
+        self.notice.html = "" if error is None else alert("bad", f"✗ {error.title}", _because(error), dismiss=True)
+
+    def static_html(self) -> str:
+        """Return the panel as it is now, for exports."""
+        return figure_html(self.heading, "".join(_static(child) for child in self.children))
+
+    def close(self) -> None:
+        """End watching and remove the panel from every page; closing twice does nothing more."""
+        # A widget that could not be made is closed as well, by its finalizer.
+        if getattr(self, "_closed", True):
+            return
+        self._closed = True
+        for end in self._ends:
+            end()
+        close_tree(self)
+        self.shared.leave(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.heading}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/html"] = self.static_html()
+            bundle["text/plain"] = repr(self)
+        return bundle
+
+
+def button(text: str, icon: str, does: Callable[[], None], *, tip: str, classes: str = "") -> ipywidgets.Button:
+    """Return a button; its tooltip is what a screen reader says."""
+    made = ipywidgets.Button(description=text, icon=icon, tooltip=tip)
+    for name in ("att-button", *classes.split()):
+        made.add_class(name)
+    made.on_click(lambda _: does())
+    return made
+
+
+def close_tree(widget: Any) -> None:
+    """Close a widget and everything in it, with their layouts and styles: each has a comm of its own."""
+    for name in list(widget.keys):
+        value = getattr(widget, name, None)
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, Panel):
+                part.close()
+            elif isinstance(part, ipywidgets.Widget) and part.comm is not None:
+                close_tree(part)
+    ipywidgets.Widget.close(widget)
+
+
+def _because(error: ATTError) -> str:
+    lines = [line["text"] if isinstance(line, dict) else str(line) for line in error.details.get("last_lines") or []]
+    shown = f"<pre>{escape(chr(10).join(lines[-20:]))}</pre>" if lines else ""
+    return f"<p>{escape(str(error))}</p>{shown}"
+
+
+def _static(widget: Any) -> str:
+    if isinstance(widget, Markup):
+        return str(widget.html)
+    made = getattr(widget, "static_html", None)
+    if made is not None:
+        return str(made())
+    return "".join(_static(child) for child in getattr(widget, "children", ()))

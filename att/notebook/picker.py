@@ -1,0 +1,156 @@
+"""Choose a project, or make one from a template or a folder."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from att.client.project import ProjectHandle
+from att.client.session import Session
+from att.client.views import health, state
+from att.errors import Invalid
+from att.notebook.markup import Markup, alert
+from att.notebook.panel import Panel, button
+from att.notebook.topics import ProjectsTopic, ProjectsValue
+from att.projects.models import ProjectSetup, ProjectStatus, Template, TemplateList
+
+__all__ = ["ProjectPicker"]
+
+_STEPS = {"waiting": ("idle", "○"), "running": ("busy", "◐"), "succeeded": ("good", "✓"), "failed": ("bad", "✗")}
+_CHOOSE = ("choose a project…", "")
+
+
+class ProjectPicker(Panel):
+    """A menu of all projects with their state, and a form for a new one. `value` is the id that is chosen."""
+
+    value = traitlets.Unicode()
+
+    def __init__(self, session: Session, *, value: str = "") -> None:
+        self.menu = ipywidgets.Dropdown(options=[_CHOOSE], description="Project", tooltip="Which project")
+        self.menu.layout.width = "340px"
+        self.more = button("New project", "plus", self._toggle, tip="Make a project from a template or a folder")
+        self.said = Markup()
+        self._make_form()
+        top = ipywidgets.HBox([self.menu, self.more])
+        top.add_class("att-row")
+        self.setup = Markup()
+        super().__init__(session, [top, self.said, self.form, self.setup], title="Projects")
+        self._wanted, self._filling = value, False
+        self._templates: dict[str, Template] = {}
+        self.menu.observe(self._chosen, "value")
+        self.watch(ProjectsTopic(), self._draw)
+
+    @property
+    def project(self) -> ProjectHandle | None:
+        """The project that is chosen."""
+        return self.session.handle(self.value) if self.value else None
+
+    def _make_form(self) -> None:
+        self.name = ipywidgets.Text(
+            placeholder="demo", description="Name", tooltip="Lower-case letters, digits, - and _"
+        )
+        self.source = ipywidgets.ToggleButtons(options=["Template", "Folder"], tooltips=["Write a new one", "Use one"])
+        self.template = ipywidgets.Dropdown(options=[], description="Template", tooltip="What is written")
+        self.folder = ipywidgets.Text(placeholder="folder", description="Folder", tooltip="The project's folder")
+        self.create = button("Create", "check", self._create, tip="Create the project", classes="att-main")
+        row = ipywidgets.HBox([self.source, self.name, self.template, self.folder, self.create])
+        row.add_class("att-row")
+        self.about = Markup(classes="att-faint")
+        self.form = ipywidgets.VBox([row, self.about])
+        self.form.add_class("att-card")
+        self.form.layout.display = "none"
+        self.source.observe(lambda _: self._show_source(), "value")
+        self.template.observe(lambda _: self._show_source(), "value")
+
+    def _toggle(self) -> None:
+        opening = self.form.layout.display == "none"
+        self.form.layout.display = "" if opening else "none"
+        if opening and not self.template.options:
+            self.act(self.session.projects.templates, done=self._take_templates, busy=(self.create,))
+
+    def _take_templates(self, found: TemplateList) -> None:
+        self._templates = {item.name: item for item in found.templates}
+        self.template.options = [(item.title, item.name) for item in found.templates]
+        self._show_source()
+
+    def _show_source(self) -> None:
+        from_template = self.source.value == "Template"
+        self.template.layout.display = "" if from_template else "none"
+        chosen = self.template.value if from_template else None
+        text = (
+            self._templates[chosen].description if chosen else "Any folder with a program; set its command afterwards."
+        )
+        self.about.html = f"<span class='att-small'>{escape(text)}</span>"
+
+    def _create(self) -> None:
+        name, folder = self.name.value.strip(), self.folder.value.strip()
+        from_template = self.source.value == "Template"
+        if not name or not (folder or from_template):
+            self.tell_error(Invalid("A new project needs a name" + ("." if from_template else " and its folder.")))
+            return
+        template = self.template.value if from_template else None
+
+        def make() -> Any:
+            return self.session.projects.create(name, template=template, path=folder or name, wait=False)
+
+        self.act(make, done=lambda made: self._made(name, made), busy=(self.create,), touches=[ProjectsTopic()])
+
+    def _made(self, name: str, made: Any) -> None:
+        self.form.layout.display = "none"
+        self._wanted = name
+        if isinstance(made, ProjectSetup):
+            self.setup.html = _steps(made)
+
+    def _chosen(self, change: Any) -> None:
+        with self._drawing:
+            if not self._filling:
+                self._wanted = self.value = change["new"]
+
+    def _draw(self, value: ProjectsValue) -> None:
+        self.said.html = (
+            alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
+        )
+        if not value.projects and value.error is None:
+            self.said.html = "<div class='att-faint'>No projects yet: make one with New project.</div>"
+        ids = [item.project.id for item in value.projects]
+        self._filling = True
+        try:
+            options = [_CHOOSE, *((_option(item), item.project.id) for item in value.projects)]
+            chosen = self._wanted if self._wanted in ids else ""
+            if tuple(options) != tuple(self.menu.options):
+                self.menu.options = options
+            self.menu.value = chosen
+        finally:
+            self._filling = False
+        self.value = chosen
+        self._follow_setup(next((item for item in value.projects if item.project.id == chosen), None))
+
+    def _follow_setup(self, item: ProjectStatus | None) -> None:
+        setup = item.setup if item is not None else None
+        if setup is None or setup.state == "succeeded":
+            self.setup.html = ""
+            return
+        self.setup.html = _steps(setup)
+
+
+def _option(item: ProjectStatus) -> str:
+    told = state(item.runtime.state)
+    return f"{item.project.id} — {told}" + (
+        f", {health(item.runtime.health)}" if item.runtime.state == "running" else ""
+    )
+
+
+def _steps(setup: ProjectSetup) -> str:
+    items = "".join(
+        f"<li><span class='att-{_STEPS[step.state][0]}'>{_STEPS[step.state][1]}</span> {escape(step.title)}</li>"
+        for step in setup.steps
+    )
+    steps = f"<ul class='att-steps'>{items}</ul>"
+    if setup.state == "running":
+        return alert("busy", f"◐ Setting up {setup.project}: {setup.message}", steps)
+    why = f"<p><b>{escape(setup.diagnosis.summary)}</b> {escape(setup.diagnosis.remedy)}</p>" if setup.diagnosis else ""
+    lines = f"<pre>{escape(chr(10).join(setup.last_lines[-15:]))}</pre>" if setup.last_lines else ""
+    return alert("bad", f"✗ Setting up {setup.project} {setup.state}", why + steps + lines)

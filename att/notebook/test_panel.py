@@ -1,0 +1,172 @@
+"""Run a project's tests and see how they go, and why they fail."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from att.client.views import brief
+from att.errors import Invalid
+from att.notebook.markup import Markup, alert, badge, empty
+from att.notebook.panel import Panel, button
+from att.notebook.tones import OUTCOMES, status_badge
+from att.notebook.topics import TestsTopic, TestsValue
+from att.testing.models import TestFailure, TestOutcomePage, TestRun
+
+if TYPE_CHECKING:
+    from att.client.project import ProjectHandle
+
+__all__ = ["TestRunPanel", "counts_html"]
+
+_SUITES = ("all", "unit", "integration", "e2e", "property")
+_SHOWN_FAILURES, _SHOWN_CHARACTERS, _RERUN_MOST = 50, 6000, 2000
+
+
+class TestRunPanel(Panel):
+    """Suite, markers and timeout, a bar while tests run, and every failure with its traceback."""
+
+    __test__ = False
+
+    def __init__(self, project: ProjectHandle) -> None:
+        self.project, self.topic = project, TestsTopic(project.id)
+        self.suite = ipywidgets.Combobox(
+            value="all",
+            options=_SUITES,
+            ensure_option=False,
+            description="Suite",
+            tooltip="A suite, a path or a nodeid",
+        )
+        self.markers = ipywidgets.Text(
+            placeholder="not slow", description="Markers", tooltip="Expression for pytest's -m", continuous_update=True
+        )
+        self.timeout = ipywidgets.Text(
+            placeholder="none", description="Timeout s", tooltip="Seconds after which the suite is ended"
+        )
+        for field, width in ((self.suite, "190px"), (self.markers, "200px"), (self.timeout, "140px")):
+            field.layout.width = width
+        self.run = button("Run tests", "play", self._run, tip=f"Run the tests of {project.id}", classes="att-main")
+        self.cancel = button("Cancel", "stop", self._cancel, tip="Cancel the test run", classes="att-stop")
+        self.rerun = button("Rerun failed", "repeat", self._rerun, tip="Run the failed tests again")
+        self.cancel.disabled = self.rerun.disabled = True
+        self.result = Markup("<div class='att-faint'>Reading…</div>")
+        self.latest: TestRun | None = None
+        controls = ipywidgets.HBox([self.suite, self.markers, self.timeout, self.run, self.cancel, self.rerun])
+        controls.add_class("att-row")
+        super().__init__(project.session, [controls, self.result], title=f"Tests of {project.id}")
+        self.watch(self.topic, self._draw)
+
+    def _run(self) -> None:
+        try:
+            timeout = float(self.timeout.value) if self.timeout.value.strip() else None
+        except ValueError:
+            self.tell_error(Invalid(f"The timeout is a number of seconds, not {self.timeout.value!r}."))
+            return
+        suite, markers = self.suite.value.strip() or "all", self.markers.value.strip() or None
+        self._begin(lambda: self.project.tests.run(suite=suite, markers=markers, timeout=timeout, wait=False))
+
+    def _rerun(self) -> None:
+        run = self.latest
+        if run is not None:
+            self._begin(lambda: self.project.tests.run(targets=self._failed(run), wait=False))
+
+    def _failed(self, run: TestRun) -> list[str]:
+        page: TestOutcomePage = self.project.tests.results(
+            run=run.run_id, outcomes=["failed", "error"], limit=_RERUN_MOST
+        )
+        of_files = [failure.nodeid for failure in run.failures if failure.phase == "collect"]
+        return list(dict.fromkeys([*(outcome.nodeid for outcome in page.outcomes), *of_files]))
+
+    def _begin(self, work: Any) -> None:
+        self.act(work, busy=(self.run, self.rerun), done=lambda run: self._draw(TestsValue(run)), touches=[self.topic])
+
+    def _cancel(self) -> None:
+        run = self.latest
+        if run is not None:
+            self.act(lambda: self.project.tests.cancel(run.run_id), busy=(self.cancel,), touches=[self.topic])
+
+    def _draw(self, value: TestsValue) -> None:
+        run = self.latest = value.run
+        running = run is not None and run.state == "running"
+        self.run.disabled, self.cancel.disabled = running, not running
+        self.rerun.disabled = running or run is None or not (run.failed or run.errors)
+        lost = alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
+        if run is None:
+            hint = "Run tests starts pytest with the project's own Python; every result is kept."
+            self.result.html = lost or empty("No test run yet", hint)
+        else:
+            self.result.html = lost + (_running(run) if running else _ended(run)) + _failures(run)
+
+
+def counts_html(run: TestRun) -> str:
+    """Return the counts with their signs."""
+    chips = [
+        f"<span class='att-{tone}'>{sign} {getattr(run, name)} {name}</span>"
+        for name, (tone, sign) in OUTCOMES.items()
+        if getattr(run, name)
+    ]
+    return f"<div class='att-chips'>{''.join(chips) or '<span class=att-faint>no tests</span>'}</div>"
+
+
+def _bar(run: TestRun) -> str:
+    whole = max(run.collected or 0, run.finished, 1)
+    parts = [("good", run.passed), ("bad", run.failed + run.errors), ("warn", run.skipped), ("idle", run.xfailed)]
+    segments = "".join(
+        f"<i class='att-{tone}' style='width:{number / whole:.2%}'></i>" for tone, number in parts if number
+    )
+    moving = " att-moving" if run.state == "running" else ""
+    known = f" aria-valuenow='{run.finished}' aria-valuemin='0' aria-valuemax='{whole}'" if run.collected else ""
+    return f"<div class='att-bar{moving}' role='progressbar' aria-label='Tests done'{known}>{segments}</div>"
+
+
+def _running(run: TestRun) -> str:
+    of = f" of {run.collected}" if run.collected is not None else ""
+    left = f" · about {brief(run.eta_seconds, '_seconds')} left" if run.eta_seconds else ""
+    now = ", ".join(item.nodeid for item in run.in_flight[:2])
+    head = f"{badge('busy', '◐ running')}<span class='att-nums'>{run.finished}{of} tests{left}</span>"
+    doing = f"<div class='att-faint att-small att-cut att-test'>{escape(now or run.message)}&nbsp;</div>"
+    return f"<div class='att-flex' role='status'>{head}</div>{_bar(run)}{counts_html(run)}{doing}"
+
+
+def _ended(run: TestRun) -> str:
+    facts = [f"took {brief(run.duration_seconds, '_seconds')}", brief(run.started_at)]
+    if run.commit:
+        facts.append(f"commit {run.commit[:10]}{' with changes' if run.dirty else ''}")
+    if run.coverage_percent is not None:
+        facts.append(f"coverage {run.coverage_percent:.1f} %")
+    facts.append(f"run {run.run_id[-8:]}")
+    told = f"<span class='att-faint att-small att-nums'>{escape(' · '.join(facts))}</span>"
+    why = "" if run.status in ("passed", "failed") or not run.message else f"<p>{escape(run.message)}</p>"
+    head = f"<div class='att-flex' role='status'>{status_badge(run.status or run.state)}{told}</div>"
+    return f"{head}{_bar(run)}{counts_html(run)}{why}"
+
+
+def _failures(run: TestRun) -> str:
+    if not run.failures:
+        return ""
+    items = "".join(_failure(item, number) for number, item in enumerate(run.failures[:_SHOWN_FAILURES]))
+    more = len(run.failures) - _SHOWN_FAILURES
+    rest = f"<p class='att-faint'>and {more} more in p.tests.status(...).failures</p>" if more > 0 else ""
+    return f"<ul class='att-list' aria-label='Failing tests'>{items}</ul>{rest}"
+
+
+def _failure(item: TestFailure, number: int) -> str:
+    name = item.nodeid + (f" [{item.subtest}]" if item.subtest else "")
+    phase = "" if item.phase == "call" else f" <span class='att-badge att-odd'>{escape(item.phase)}</span>"
+    first = item.message.strip().partition("\n")[0] or item.exception_type or ""
+    where = f"{item.path}:{item.line}" if item.path and item.line else ""
+    trace = item.longrepr[-_SHOWN_CHARACTERS:]
+    cut = "…\n" if len(item.longrepr) > _SHOWN_CHARACTERS else ""
+    captured = "".join(
+        f"<details data-key='{number}-{escape(part.title)}'><summary>{escape(part.title)}</summary>"
+        f"<pre tabindex='0'>{escape(part.text[-_SHOWN_CHARACTERS:])}</pre></details>"
+        for part in item.sections
+    )
+    return (
+        f"<li><details data-key='{escape(item.nodeid)}-{number}'>"
+        f"<summary><span class='att-bad' aria-hidden='true'>✗</span><span class='att-test'>{escape(name)}</span>{phase}"
+        f"<span class='att-cut att-faint'>{escape(first)}</span></summary>"
+        f"<div><span class='att-faint att-small'>{escape(where)}</span>"
+        f"<pre tabindex='0'>{cut}{escape(trace)}</pre>{captured}</div></details></li>"
+    )
