@@ -70,9 +70,7 @@ class Loader:
         if labels.started_at is None:
             notes.append("The report names no time; the file's own stands in.")
         if record.unresolved:
-            notes.append(
-                f"{len(record.unresolved):,} tests are not known to the project yet; they join when a run names them."
-            )
+            notes.append(_unknown(len(record.unresolved)))
         return ImportedReport(path=found.name, result="imported", run_id=run_id, reason=" ".join(notes))
 
     def _duplicate(self, name: str, digest: str) -> ImportedReport:
@@ -82,6 +80,11 @@ class Loader:
 
     def _run_id(self, digest: str) -> str:
         return f"import-{hashlib.sha256(f'{self._project}/{digest}'.encode()).hexdigest()[:20]}"
+
+
+def _unknown(tests: int) -> str:
+    who = "1 test is" if tests == 1 else f"{tests:,} tests are"
+    return f"{who} not known to the project yet, and will join when a run names them."
 
 
 def _in_zone(time: datetime | None, zone: tzinfo) -> datetime | None:

@@ -69,7 +69,7 @@ def test_a_junit_file_of_ci_and_a_run_of_tonight_name_the_same_tests(home: House
 def test_names_that_were_not_known_join_when_a_run_names_their_tests(home: House) -> None:
     home.write({"ci.xml": junit({"tests.test_a::test_one": "P", "tests.test_a.TestB::test_two": "P"})})
     (_, reason), *_ = home.load("ci.xml").values()
-    assert reason == "2 tests are not known to the project yet; they join when a run names them."
+    assert reason == "2 tests are not known to the project yet, and will join when a run names them."
     (old,) = home.runs()
     assert set(home.nodeids(old.run_id)) == {"tests.test_a::test_one", "tests.test_a.TestB::test_two"}
 
