@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +16,16 @@ from att.errors import Invalid
 __all__ = ["IgnoreRules", "glob"]
 
 _LIMIT_BYTES = 1 << 20
-_MOST_STARS = 3
-"""In one part of a pattern: with more, a long name could keep the matcher busy for ages."""
+_MOST_DEPTHS = 3
+"""Most `**` in a pattern: with more, a long path could keep the matcher busy for ages."""
+_STAR = r"\[\^/\]\*"
+_ONE = r"(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\](?!\*)|[^\\\[(*/])"
+"""In the regular expression of a pattern, what stands for a star, and for one character."""
+_NEGATED = re.compile(r"\[\^(?!/\])")
+"""Git lets no set of characters match the slash between two folders."""
+_STARS = re.compile(f"(?:{_STAR}){{2,}}")
+_TO_NEXT_STAR = re.compile(f"{_STAR}((?:{_ONE})+)(?={_STAR})")
+_log = logging.getLogger("att")
 
 
 @dataclass(frozen=True)
@@ -72,14 +82,27 @@ class IgnoreRules:
 def glob(pattern: str) -> GitIgnoreSpec:
     """Return a matcher of paths; without a slash the pattern speaks about names at any depth. Raises Invalid."""
     if not _is_cheap(pattern):
-        raise Invalid(f"The pattern has more than {_MOST_STARS} stars in one part; use fewer.", pattern=pattern)
-    return GitIgnoreSpec.from_lines([f"\\{pattern}" if pattern.startswith(("!", "#")) else pattern])
+        raise Invalid(f"The pattern has more than {_MOST_DEPTHS} times '**'; use fewer.", pattern=pattern)
+    return _spec([f"\\{pattern}" if pattern.startswith(("!", "#")) else pattern])
 
 
 def _is_cheap(pattern: str) -> bool:
-    parts = pattern.split("/")
-    stars = max(len(re.findall(r"\*+", part)) for part in parts)
-    return stars <= _MOST_STARS and parts.count("**") <= _MOST_STARS
+    return pattern.split("/").count("**") <= _MOST_DEPTHS
+
+
+def _spec(lines: list[str]) -> GitIgnoreSpec:
+    """Return the matcher of some rules, whose stars never try a second place for what stands between them.
+
+    The first place is enough: whatever a later one leaves to match, the next star reaches from the first as well.
+    So a name costs time in proportion to its length, however many stars a rule has.
+    """
+    patterns = GitIgnoreSpec.from_lines(lines).patterns
+    for pattern in patterns:
+        regex = getattr(pattern, "regex", None)
+        if regex is not None:
+            single = _STARS.sub("[^/]*", _NEGATED.sub("[^/", regex.pattern))
+            pattern.regex = re.compile(_TO_NEXT_STAR.sub(r"(?>[^/]*?\1)", single))
+    return GitIgnoreSpec(patterns, backend="simple")
 
 
 def _exact(line: str) -> str:
@@ -92,8 +115,13 @@ def _read(path: Path | str, directory: int | None = None) -> GitIgnoreSpec | Non
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
             text = file.read(_LIMIT_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
-    lines = [_exact(line) for line in text.splitlines() if line and not line.startswith("#") and _is_cheap(line)]
-    return GitIgnoreSpec.from_lines(lines) if lines else None
+    lines = [_exact(line) for line in text.splitlines() if line and not line.startswith("#")]
+    dear = [line for line in lines if not _is_cheap(line)]
+    if dear:
+        _log.warning("Rules of %s with more than %d times '**' are not applied: %s", path, _MOST_DEPTHS, dear)
+    return _spec([line for line in lines if line not in dear]) if lines != dear else None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from pathlib import Path
@@ -125,12 +126,40 @@ def test_a_pattern_selects(code: CodeManager, write: Write, pattern: str, expect
     assert paths(code, ".", pattern) == expected
 
 
-def test_a_pattern_that_could_take_ages_is_refused(code: CodeManager, folder: Path, write: Write) -> None:
-    write({"a" * 250: ""})
-    with pytest.raises(Invalid, match="stars"):
-        code.list("demo", ".", "*a" * 20 + "b")
-    (folder / ".gitignore").write_text("*a" * 20 + "b\n")
-    assert paths(code) == [".gitignore", "a" * 250]
+def test_many_stars_take_no_time_and_match_as_git_matches(code: CodeManager, folder: Path, write: Write) -> None:
+    write({"a" * 250: "", "a" * 250 + "b": "", "xaybzb.c": "", "q1[z": ""})
+    assert paths(code, ".", "*a" * 20 + "b") == ["a" * 250 + "b"]
+    assert paths(code, ".", "*a*a**a***a*") == ["a" * 250, "a" * 250 + "b"]
+    assert paths(code, ".", "*a?b*b*.*c*") == ["xaybzb.c"]
+    assert paths(code, ".", "*[!x]*[0-9]*\\[*z*") == ["q1[z"]
+    write({"s/b": ""})
+    assert paths(code, ".", "s[!x]b") == []
+    (folder / ".gitignore").write_text("*a" * 20 + "b\n*a*?*b*.c\n")
+    assert paths(code) == [".gitignore", "a" * 250, "q1[z", "s", "s/b"]
+
+
+def test_a_pattern_of_many_depths_is_refused_and_as_a_rule_it_is_told(
+    code: CodeManager, folder: Path, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write({"a.py": ""})
+    deep = "**/x/" * 4 + "a.py"
+    with pytest.raises(Invalid, match=r"more than 3 times '\*\*'"):
+        code.list("demo", ".", deep)
+    (folder / ".gitignore").write_text(f"{deep}\n")
+    with caplog.at_level(logging.WARNING, "att"):
+        assert paths(code) == [".gitignore", "a.py"]
+    assert deep in caplog.text
+
+
+def test_an_ignore_file_that_is_a_pipe_is_none(code: CodeManager, folder: Path, write: Write) -> None:
+    write({"a.py": ""})
+    os.mkfifo(folder / ".gitignore")
+    assert "a.py" in paths(code)
+    both = os.open(folder / ".gitignore", os.O_RDWR)  # a writer that says nothing
+    try:
+        assert "a.py" in paths(code)
+    finally:
+        os.close(both)
 
 
 def test_pages_give_every_entry_once(code: CodeManager, write: Write) -> None:
