@@ -15,11 +15,12 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.core: $(BIN)/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	ATT_LABEXTENSION=skip $(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
 	@touch $@
 
 $(VENV)/.all: $(BIN)/uv pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,lab,dask,duckdb]'
+	-@$(BIN)/python jupyter_ext/labextension/hatch_build.py
 	@touch $@ $(VENV)/.core
 
 demo: $(VENV)/.core  ## Run a service and a real NeMo Agent Toolkit app: health, logs, crash, restart, adoption.
@@ -34,12 +35,14 @@ check: $(VENV)/.all  ## Lint, format, types and layers.
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/python jupyter_ext/labextension/hatch_build.py --check
 
 format: $(VENV)/.all  ## Bring the code into its format.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 lab: $(VENV)/.all  ## Open JupyterLab with the extension on the notebooks.
+	-@$(BIN)/python jupyter_ext/labextension/hatch_build.py
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 bench: $(VENV)/.all  ## Measure against peers, side by side; prints ratios.

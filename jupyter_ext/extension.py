@@ -24,6 +24,7 @@ from jupyter_server.utils import url_path_join
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from att.settings import ATT, load_settings
+from jupyter_ext import panel
 from jupyter_ext.activity import Activity
 from jupyter_ext.api import ApiHandler, EventSocket, ProjectSocket
 from jupyter_ext.events import SCHEMA_FILE, repeat_events
@@ -147,6 +148,7 @@ class ATTApp(ExtensionApp):
 
         if _enabled(self.server, "jupyter_server_proxy"):
             hosted.workspace.system.capabilities.add(PROXY)
+        await self.host.run(self._tell_of_the_panel, hosted)
         self._see_who_has_the_mcp_path(hosted)
         self.activity = Activity(self.host, self.server.web_app.settings)
         logger = cast(EventLogger, self.server.event_logger)
@@ -171,6 +173,13 @@ class ATTApp(ExtensionApp):
         notice = f"{url} belongs to {other}, so agents do not reach ATT there. Set c.ATT.mcp_path to another path."
         self.log.warning("%s", notice)
         hosted.workspace.system.notices.append(notice)
+
+    def _tell_of_the_panel(self, hosted: Hosted) -> None:
+        """Say in the health whether JupyterLab has ATT's panel. Runs in a worker thread."""
+        installed, system = panel.is_installed(), hosted.workspace.system
+        system.capabilities.add(f"labextension:{'built' if installed else 'missing'}")
+        if not installed and _enabled(self.server, "jupyterlab"):
+            system.notices.append(panel.MISSING)
 
     def current_activity(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Say whether the server has a reason to stay: only a running project, only when the setting says so."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Lab, chromium, start_lab
+from tests.support.labextension import built_labextension
 from tests.support.servers import Home, Server
 
 
@@ -28,7 +30,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="package")
-def server(browser: Browser, home: Home) -> Server:
+def labextension(home: Home) -> Path | None:
+    """The panel as this JupyterLab loads it; None on a laptop without Node."""
+    built = built_labextension()
+    if built is not None:
+        place = home.root / "share" / "labextensions" / "jupyter-att"
+        place.parent.mkdir(parents=True)
+        place.symlink_to(built)
+    return built
+
+
+@pytest.fixture(scope="package")
+def server(browser: Browser, home: Home, labextension: Path | None) -> Server:
     """A JupyterLab with ATT; its working folder is `home.work`."""
     return start_lab(home)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ def chromium() -> Iterator[Browser]:
 
 def start_lab(home: Home, *options: str, config: dict[str, Any] | None = None) -> Server:
     """Start a JupyterLab that asks nobody for news, and whose front end tests may call as `window.jupyterapp`."""
+    page_config = home.config / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True, exist_ok=True)
+    page_config.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
     lab = {"LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}}
     server = home.start(
         f"--IdentityProvider.token={TOKEN}",
@@ -104,6 +108,7 @@ class Lab:
         self.execute("apputils:change-theme", theme=name)
         light = "true" if "Light" in name else "false"
         self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def screenshot(self, name: str, *, dark: bool = True) -> None:
         """Take a picture of the page, light and dark, under `.cache/screenshots`."""

@@ -1,0 +1,198 @@
+/** The log of one project in the main area. */
+
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import {
+  caretDownIcon,
+  caretUpIcon,
+  clearIcon,
+  downloadIcon,
+  historyIcon,
+  ReactWidget,
+  runIcon,
+  stopIcon
+} from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
+import { PanelLayout, Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import { face } from '../model/face';
+import { count } from '../model/times';
+import { useSignal } from '../ui/hooks';
+import { logIcon } from '../ui/icons';
+import { Banner, Button, Chip } from '../ui/parts';
+import type { ITools } from '../ui/tools';
+import { LogModel } from './model';
+import { Rows } from './rows';
+
+/** Make the panel. */
+export function logPanel(project: string, tools: ITools, lines: number): MainAreaWidget<LogView> {
+  const content = new LogView(new LogModel(project, tools.projects.api, lines), tools);
+  const panel = new MainAreaWidget({ content });
+  panel.toolbar.hide();
+  panel.title.label = `${project} log`;
+  panel.title.icon = logIcon;
+  panel.title.caption = `Log of ${project}`;
+  return panel;
+}
+
+/** Toolbar above rows. */
+export class LogView extends Widget {
+  constructor(
+    readonly model: LogModel,
+    tools: ITools
+  ) {
+    super();
+    this.addClass('jp-att-Log');
+    const rows = new Rows(atEnd => model.follow(atEnd));
+    rows.node.setAttribute('aria-label', `Log of ${model.project}`);
+    this._rows = rows;
+    const bar = ReactWidget.create(<Bar model={model} tools={tools} jump={number => rows.jump(number)} />);
+    bar.addClass('jp-att-Log-bar');
+    const layout = (this.layout = new PanelLayout());
+    layout.addWidget(bar);
+    layout.addWidget(new Widget({ node: rows.node }));
+    model.changed.connect(this._show, this);
+  }
+
+  /** The project whose log it shows. */
+  get project(): string {
+    return this.model.project;
+  }
+
+  dispose(): void {
+    this.model.dispose();
+    super.dispose();
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._show();
+  }
+
+  protected onResize(message: Widget.ResizeMessage): void {
+    super.onResize(message);
+    this._show();
+  }
+
+  protected onActivateRequest(): void {
+    this._rows.node.focus();
+  }
+
+  private _show(): void {
+    const { model } = this;
+    const moved = model.errorsOnly ? 0 : model.ring.dropped - this._dropped;
+    this._dropped = model.ring.dropped;
+    if (!this.isVisible) {
+      return;
+    }
+    const current = model.at === null ? null : (model.found[model.at] ?? null);
+    this._rows.show(model.rows, { times: model.times, wanted: model.wanted, current }, model.following, moved);
+  }
+
+  private readonly _rows: Rows;
+  private _dropped = 0;
+}
+
+interface IBar {
+  model: LogModel;
+  tools: ITools;
+  jump: (number: number) => void;
+}
+
+function Bar({ model, tools, jump }: IBar): React.ReactElement {
+  useSignal(model.changed);
+  return (
+    <>
+      <div className="jp-att-Log-tools" role="toolbar" aria-label={`Log of ${model.project}`}>
+        <State model={model} tools={tools} />
+        <Button
+          label={model.following ? 'Pause: stay at these lines' : 'Follow: go to the newest lines'}
+          text={model.following ? 'Pause' : model.unseen ? `${count(model.unseen, 'new line')}` : 'Follow'}
+          icon={model.following ? stopIcon : runIcon}
+          primary={!model.following && model.unseen > 0}
+          onClick={() => model.follow(!model.following)}
+        />
+        <Search model={model} jump={jump} />
+        <span className="jp-att-spacer" />
+        <Kept model={model} />
+        <Button
+          label="Only what was written to stderr"
+          text="stderr"
+          pressed={model.errorsOnly}
+          onClick={() => model.filter({ errorsOnly: !model.errorsOnly })}
+        />
+        <Button
+          label="Times"
+          icon={historyIcon}
+          pressed={model.times}
+          onClick={() => model.filter({ times: !model.times })}
+        />
+        <Button label="Clear this view" icon={clearIcon} onClick={() => model.clear()} />
+        <Button label="Download these lines" icon={downloadIcon} onClick={() => download(model)} />
+      </div>
+      {model.connection === 'waiting' && !model.problem && (
+        <Banner tone="warn" mark="warn" urgent>
+          Disconnected; trying again. Nothing is lost: the log goes on where it broke off.
+        </Banner>
+      )}
+      {model.problem && (
+        <Banner tone="warn" mark="warn" urgent>
+          {model.problem}
+        </Banner>
+      )}
+    </>
+  );
+}
+
+function State({ model, tools }: { model: LogModel; tools: ITools }): React.ReactElement | null {
+  useSignal(tools.projects.changed);
+  const status = tools.projects.get(model.project);
+  return status ? <Chip {...face(status)} /> : null;
+}
+
+function Kept({ model }: { model: LogModel }): React.ReactElement {
+  const { ring } = model;
+  const all = model.rows.length;
+  const older = ring.dropped ? ` of ${ring.taken.toLocaleString('en')}` : '';
+  return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : 'No output yet'}</span>;
+}
+
+function Search({ model, jump }: { model: LogModel; jump: (number: number) => void }): React.ReactElement {
+  const step = (by: 1 | -1) => {
+    const row = model.step(by);
+    if (row !== null) {
+      jump(row);
+    }
+  };
+  const { wanted, found, at } = model;
+  return (
+    <div className="jp-att-Log-search" role="search">
+      <input
+        className="jp-att-Input"
+        type="search"
+        placeholder="Search"
+        aria-label="Search the log"
+        value={wanted}
+        onChange={event => model.search(event.target.value)}
+        onKeyDown={event => event.key === 'Enter' && step(event.shiftKey ? -1 : 1)}
+      />
+      {wanted && (
+        <>
+          <span className="jp-att-Log-hits" role="status">
+            {found.length === 0 ? 'not found' : at === null ? `${found.length} lines` : `${at + 1} of ${found.length}`}
+          </span>
+          <Button label="Previous" icon={caretUpIcon} disabled={!found.length} onClick={() => step(-1)} />
+          <Button label="Next" icon={caretDownIcon} disabled={!found.length} onClick={() => step(1)} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function download(model: LogModel): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([model.ring.text()], { type: 'text/plain' }));
+  link.download = `${model.project}.log`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

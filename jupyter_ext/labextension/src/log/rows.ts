@@ -1,0 +1,140 @@
+/** Draws rows of a log: only those in sight are in the page. */
+
+import { clock } from '../model/times';
+import { pieces } from './ansi';
+import { label, Row } from './ring';
+
+export const ROW_HEIGHT = 19;
+const BEYOND = 12;
+
+/** How rows are drawn. */
+export interface Look {
+  times: boolean;
+  wanted: string;
+  /** Row of the hit that was jumped to. */
+  current: number | null;
+}
+
+/** A scrolling element that holds any number of rows of one height. */
+export class Rows {
+  readonly node = document.createElement('div');
+
+  constructor(private readonly _onScroll: (atEnd: boolean) => void) {
+    this.node.className = 'jp-att-Log-rows';
+    this.node.tabIndex = 0;
+    this.node.setAttribute('role', 'log');
+    this.node.setAttribute('aria-live', 'off');
+    this.node.append(this._space);
+    this._space.append(this._window);
+    this._space.className = 'jp-att-Log-space';
+    this._window.className = 'jp-att-Log-window';
+    this.node.addEventListener('scroll', () => this._scrolled(), { passive: true });
+  }
+
+  /** Show these rows; with `follow` the last ones. `moved` rows were dropped at the beginning since the last time. */
+  show(rows: Row[], look: Look, follow: boolean, moved = 0): void {
+    this._rows = rows;
+    this._look = look;
+    this._space.style.height = `${rows.length * ROW_HEIGHT}px`;
+    if (follow) {
+      this._scrollTo(rows.length * ROW_HEIGHT);
+    } else if (moved) {
+      this._scrollTo(this.node.scrollTop - moved * ROW_HEIGHT);
+    }
+    this._draw();
+  }
+
+  /** Bring a row to the middle. */
+  jump(number: number): void {
+    this._scrollTo(number * ROW_HEIGHT - this.node.clientHeight / 2);
+    this._draw();
+  }
+
+  /** The number of the first row in sight. */
+  get first(): number {
+    return Math.floor(this.node.scrollTop / ROW_HEIGHT);
+  }
+
+  private _scrollTo(top: number): void {
+    this.node.scrollTop = top;
+    this._expected = this.node.scrollTop;
+  }
+
+  private _scrolled(): void {
+    const { scrollTop, clientHeight, scrollHeight } = this.node;
+    if (scrollTop !== this._expected) {
+      this._expected = scrollTop;
+      this._onScroll(scrollTop + clientHeight >= scrollHeight - ROW_HEIGHT);
+    }
+    this._draw();
+  }
+
+  private _draw(): void {
+    const first = Math.max(0, this.first - BEYOND);
+    const last = Math.min(this._rows.length, this.first + Math.ceil(this.node.clientHeight / ROW_HEIGHT) + BEYOND);
+    this._window.style.transform = `translateY(${first * ROW_HEIGHT}px)`;
+    const drawn: HTMLElement[] = [];
+    for (let number = first; number < last; number++) {
+      const row = this._rows[number];
+      if (row) {
+        drawn.push(draw(row, this._look, number === this._look.current));
+      }
+    }
+    this._window.replaceChildren(...drawn);
+  }
+
+  private readonly _space = document.createElement('div');
+  private readonly _window = document.createElement('div');
+  private _rows: Row[] = [];
+  private _look: Look = { times: false, wanted: '', current: null };
+  private _expected = 0;
+}
+
+function draw(row: Row, look: Look, current: boolean): HTMLElement {
+  const node = document.createElement('div');
+  node.className = `jp-att-Log-row jp-att-mod-${row.kind}${current ? ' jp-att-mod-current' : ''}`;
+  if (row.kind !== 'line') {
+    node.append(span(label(row), 'jp-att-Log-label'));
+    return node;
+  }
+  if (look.times) {
+    node.append(span(clock(row.at), 'jp-att-Log-time'));
+  }
+  const error = row.stream === 'stderr';
+  const mark = span(error ? 'err' : '', 'jp-att-Log-stream');
+  mark.title = row.stream;
+  node.classList.toggle('jp-att-mod-stderr', error);
+  const text = span('', 'jp-att-Log-text');
+  for (const piece of pieces(row.text)) {
+    text.append(...marked(piece.text, piece.classes.join(' '), look.wanted));
+  }
+  node.append(mark, text);
+  return node;
+}
+
+/** Return a piece of text with the places that were searched for marked. */
+function marked(text: string, classes: string, wanted: string): Node[] {
+  if (!wanted) {
+    return [classes ? span(text, classes) : document.createTextNode(text)];
+  }
+  const found: Node[] = [];
+  const lower = text.toLowerCase();
+  let from = 0;
+  for (let at = lower.indexOf(wanted.toLowerCase()); at >= 0; at = lower.indexOf(wanted.toLowerCase(), from)) {
+    found.push(span(text.slice(from, at), classes));
+    const mark = document.createElement('mark');
+    mark.className = classes;
+    mark.textContent = text.slice(at, at + wanted.length);
+    found.push(mark);
+    from = at + wanted.length;
+  }
+  found.push(span(text.slice(from), classes));
+  return found;
+}
+
+function span(text: string, classes: string): HTMLSpanElement {
+  const node = document.createElement('span');
+  node.className = classes;
+  node.textContent = text;
+  return node;
+}

@@ -1,0 +1,90 @@
+/** What a person can do with a project, with its waiting and with what is said when it fails. */
+
+import { Notification } from '@jupyterlab/apputils';
+
+import { ofProject, words } from '../api/client';
+import type { RuntimeStatus } from '../api/types';
+import { face } from './face';
+import type { Projects } from './projects';
+import type { Settings } from './settings';
+import { duration } from './times';
+
+export type Verb = 'start' | 'stop' | 'restart';
+
+const DONE: { [verb in Verb]: string } = { start: 'started', stop: 'stopped', restart: 'restarted' };
+
+/** Starts and stops; one action of a project at a time. */
+export class Actions {
+  constructor(
+    private readonly _projects: Projects,
+    private readonly _settings: Settings,
+    private readonly _openLog: (id: string) => void
+  ) {}
+
+  /** What is being done to a project, if anything. */
+  busy(id: string): Verb | null {
+    return this._busy.get(id) ?? null;
+  }
+
+  /** Start, stop or restart a project; a failure becomes a notification that leads to the log. */
+  async run(verb: Verb, id: string): Promise<void> {
+    if (this._busy.has(id)) {
+      return;
+    }
+    this._busy.set(id, verb);
+    this._projects.notify();
+    try {
+      const runtime = await this._projects.api.post<RuntimeStatus>(ofProject(id, `runtime/${verb}`));
+      await this._projects.refresh.ask(id);
+      if (verb !== 'stop') {
+        await this._wait(id, verb, runtime.run_id);
+      }
+    } catch (error) {
+      this._say(id, `${id} could not be ${DONE[verb]}: ${words(error)}`);
+    } finally {
+      this._busy.delete(id);
+      void this._projects.refresh.ask(id);
+    }
+  }
+
+  /** Wait for what the settings name. Throws what is to be said when it is not reached. */
+  private async _wait(id: string, verb: Verb, run: string | null): Promise<void> {
+    const { wait, waitSeconds } = this._settings;
+    if (wait === 'none') {
+      return;
+    }
+    const reached = () => this._reached(id, wait, run);
+    await this._projects.until(reached, waitSeconds * 1000).catch(() => {
+      const state = this._projects.get(id);
+      const now = state ? face(state).word.toLowerCase() : 'gone';
+      throw new Error(`it is ${now}, not ${wait}, after ${duration(waitSeconds)}. It goes on; look at its log.`);
+    });
+    const status = this._projects.get(id);
+    if (status && face(status).trouble === 'crashed') {
+      await this._projects.explained(id);
+      const diagnosis = this._projects.diagnostics(id)?.diagnosis;
+      const why = diagnosis ? `${diagnosis.summary} ${diagnosis.remedy}` : status.runtime.reason;
+      throw new Error(`it ended ${verb === 'start' ? 'at once' : 'again'}. ${why}`);
+    }
+  }
+
+  /** Whether the waiting is over: the aim is reached, or cannot be any more. */
+  private _reached(id: string, wait: 'running' | 'healthy', run: string | null): boolean {
+    const status = this._projects.get(id);
+    if (!status || status.runtime.run_id !== run) {
+      return true;
+    }
+    const { state, health } = status.runtime;
+    const good = state === 'running' && (wait === 'running' || health === 'healthy');
+    return good || !(state === 'starting' || state === 'running');
+  }
+
+  private _say(id: string, message: string): void {
+    Notification.error(message, {
+      autoClose: false,
+      actions: [{ label: 'Open log', callback: () => this._openLog(id), displayType: 'accent' }]
+    });
+  }
+
+  private readonly _busy = new Map<string, Verb>();
+}

@@ -1,0 +1,87 @@
+/** How a project looks to a person: a word, an icon's name and a tone for each state, and what counts as trouble. */
+
+import type { ProjectStatus } from '../api/types';
+
+export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle' | 'odd';
+export type Mark = 'healthy' | 'running' | 'busy' | 'warn' | 'bad' | 'stopped' | 'done' | 'unknown';
+
+/** What is shown for a project; the tone is never the only difference. */
+export interface Face {
+  tone: Tone;
+  mark: Mark;
+  word: string;
+  /** It needs somebody: crashed, lost, in a crash loop, or unhealthy. */
+  trouble: 'crashed' | 'unhealthy' | null;
+  /** It has a process, or soon will have one again. */
+  alive: boolean;
+}
+
+const RUNNING: { [health: string]: Face } = {
+  healthy: { tone: 'good', mark: 'healthy', word: 'Healthy', trouble: null, alive: true },
+  starting: { tone: 'busy', mark: 'busy', word: 'Starting', trouble: null, alive: true },
+  transient: { tone: 'warn', mark: 'warn', word: 'Unsteady', trouble: null, alive: true },
+  unhealthy: { tone: 'bad', mark: 'bad', word: 'Unhealthy', trouble: 'unhealthy', alive: true },
+  unknown: { tone: 'busy', mark: 'running', word: 'Running', trouble: null, alive: true }
+};
+
+const STATES: { [state: string]: Face } = {
+  stopped: { tone: 'idle', mark: 'stopped', word: 'Stopped', trouble: null, alive: false },
+  starting: { tone: 'busy', mark: 'busy', word: 'Starting', trouble: null, alive: true },
+  stopping: { tone: 'busy', mark: 'busy', word: 'Stopping', trouble: null, alive: true },
+  backoff: { tone: 'warn', mark: 'warn', word: 'Restarting soon', trouble: 'crashed', alive: true },
+  crash_loop: { tone: 'bad', mark: 'bad', word: 'Crash loop', trouble: 'crashed', alive: false },
+  lost: { tone: 'odd', mark: 'unknown', word: 'Lost', trouble: 'crashed', alive: false }
+};
+
+const CRASHED: Face = { tone: 'bad', mark: 'bad', word: 'Crashed', trouble: 'crashed', alive: false };
+const FINISHED: Face = { tone: 'idle', mark: 'done', word: 'Finished', trouble: null, alive: false };
+const SETTING_UP: Face = { tone: 'busy', mark: 'busy', word: 'Setting up', trouble: null, alive: false };
+const NOT_SET_UP: Face = { tone: 'bad', mark: 'bad', word: 'Setup failed', trouble: 'crashed', alive: false };
+
+/** Return what to show for a project. A state that this panel does not know is shown as it was told. */
+export function face(status: ProjectStatus): Face {
+  const { runtime, setup } = status;
+  if (setup?.state === 'running') {
+    return SETTING_UP;
+  }
+  if (setup?.state === 'failed' && runtime.run_id === null) {
+    return NOT_SET_UP;
+  }
+  if (runtime.state === 'running') {
+    return RUNNING[runtime.health] ?? unknown(runtime.health, true);
+  }
+  if (runtime.state === 'exited') {
+    return endedWell(status) ? FINISHED : CRASHED;
+  }
+  return STATES[runtime.state] ?? unknown(runtime.state, false);
+}
+
+function endedWell({ runtime: { exit } }: ProjectStatus): boolean {
+  return exit === null || exit.requested || exit.code === 0;
+}
+
+function unknown(word: string, alive: boolean): Face {
+  return { tone: 'odd', mark: 'unknown', word, trouble: null, alive };
+}
+
+/** Numbers for the status bar. */
+export interface Tally {
+  projects: number;
+  alive: number;
+  unhealthy: number;
+  crashed: number;
+}
+
+/** Count the projects by what matters. */
+export function tally(all: Iterable<ProjectStatus>): Tally {
+  const counts: Tally = { projects: 0, alive: 0, unhealthy: 0, crashed: 0 };
+  for (const status of all) {
+    const { alive, trouble } = face(status);
+    counts.projects += 1;
+    counts.alive += alive ? 1 : 0;
+    if (trouble) {
+      counts[trouble] += 1;
+    }
+  }
+  return counts;
+}

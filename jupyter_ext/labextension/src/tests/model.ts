@@ -1,0 +1,128 @@
+/** What a test panel knows: the run that is shown, the earlier ones, and what will be asked for next. */
+
+import type { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { ofProject, words } from '../api/client';
+import type { Event, TestRun, TestRunPage } from '../api/types';
+import { Latest } from '../model/latest';
+import type { Projects } from '../model/projects';
+
+const KEPT = 20;
+
+/** Follows the test runs of one project by the events of the page's stream. */
+export class TestModel implements IDisposable {
+  constructor(
+    readonly project: string,
+    readonly projects: Projects
+  ) {
+    projects.event.connect(this._hear, this);
+    projects.changed.connect(this._look, this);
+    this._look();
+  }
+
+  /** The run that is shown; null without one. */
+  run: TestRun | null = null;
+  /** Earlier runs, newest first, without their failures. */
+  runs: TestRun[] = [];
+  known = false;
+  busy = false;
+  problem = '';
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  /** Begin to run tests; the newest run is shown from then on. */
+  async start(request: { suite?: string; markers?: string; targets?: string[] }): Promise<void> {
+    await this._do(() => this.projects.api.post<TestRun>(this._path('test/run'), request));
+  }
+
+  async cancel(): Promise<void> {
+    const { run } = this;
+    if (run) {
+      await this._do(() => this.projects.api.post<TestRun>(this._path(`test/runs/${run.run_id}/cancel`)));
+    }
+  }
+
+  /** Show a run; what is written of it later is shown as well. */
+  async show(run: string): Promise<void> {
+    this._wanted = run;
+    await this._read.ask('');
+  }
+
+  dispose(): void {
+    this._disposed = true;
+    Signal.clearData(this);
+  }
+
+  private async _do(ask: () => Promise<TestRun>): Promise<void> {
+    this._set({ busy: true, problem: '' });
+    try {
+      const run = await ask();
+      this._wanted = run.run_id;
+      this._set({ run });
+      await this._read.ask('');
+    } catch (error) {
+      this._set({ problem: words(error) });
+    } finally {
+      this._set({ busy: false });
+    }
+  }
+
+  /** Read again when the connection is there again: events may have been missed. */
+  private _look(): void {
+    const { connection } = this.projects;
+    if (connection === 'connected' && this._connection !== connection) {
+      void this._read.ask('');
+    }
+    this._connection = connection;
+  }
+
+  private _hear(_: Projects, event: Event): void {
+    if (event.project !== this.project || !event.kind.startsWith('test.')) {
+      return;
+    }
+    if (event.kind === 'test.started') {
+      this._wanted = event.run_id;
+    }
+    if (event.kind === 'test.progress' && event.run_id === this.run?.run_id) {
+      const red = this.run.failed + this.run.errors;
+      this._set({ run: { ...this.run, ...event.data } });
+      if (this.run.failed + this.run.errors === red) {
+        return;
+      }
+    }
+    void this._read.ask('');
+  }
+
+  private readonly _read = new Latest(async (): Promise<void> => {
+    const { api } = this.projects;
+    try {
+      const { runs } = await api.get<TestRunPage>(this._path('test/runs'), { limit: KEPT });
+      const wanted = this._wanted ?? runs[0]?.run_id;
+      const run = wanted ? await api.get<TestRun>(this._path(`test/runs/${wanted}`)) : null;
+      this._set({ runs, run, known: true, problem: '' });
+    } catch (error) {
+      this._set({ problem: words(error) });
+    }
+  });
+
+  private _path(rest: string): string {
+    return ofProject(this.project, rest);
+  }
+
+  private _set(change: Partial<TestModel>): void {
+    Object.assign(this, change);
+    this._changed.emit();
+  }
+
+  private _wanted: string | null = null;
+  private _connection = '';
+  private _disposed = false;
+  private readonly _changed = new Signal<this, void>(this);
+}

@@ -1,0 +1,206 @@
+/** The tests of one project in the main area: run them, see how they go, read why they failed. */
+
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import { refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { TestRun } from '../api/types';
+import { count, duration, since } from '../model/times';
+import { useNow, useSignal } from '../ui/hooks';
+import { testsIcon } from '../ui/icons';
+import { Banner, Button, Chip, Progress } from '../ui/parts';
+import type { ITools } from '../ui/tools';
+import { Failure } from './failure';
+import { TestModel } from './model';
+import { counts, red, verdict } from './verdict';
+
+const SUITES = ['all', 'unit', 'integration', 'e2e', 'property'];
+const OPEN = 3;
+
+/** Make the panel. */
+export function testPanel(project: string, tools: ITools): MainAreaWidget<TestView> {
+  const content = new TestView(new TestModel(project, tools.projects));
+  const panel = new MainAreaWidget({ content });
+  panel.toolbar.hide();
+  panel.title.label = `${project} tests`;
+  panel.title.icon = testsIcon;
+  panel.title.caption = `Tests of ${project}`;
+  return panel;
+}
+
+/** The widget of the panel. */
+export class TestView extends ReactWidget {
+  constructor(readonly model: TestModel) {
+    super();
+    this.addClass('jp-att-Tests');
+  }
+
+  /** The project whose tests it shows. */
+  get project(): string {
+    return this.model.project;
+  }
+
+  dispose(): void {
+    this.model.dispose();
+    super.dispose();
+  }
+
+  protected render(): React.ReactElement {
+    return <Tests model={this.model} />;
+  }
+}
+
+function Tests({ model }: { model: TestModel }): React.ReactElement {
+  useSignal(model.changed);
+  useSignal(model.projects.changed);
+  const { run, known, problem, projects } = model;
+  return (
+    <>
+      <Ask model={model} />
+      {projects.connection === 'disconnected' && (
+        <Banner tone="warn" mark="warn" urgent>
+          <b>Disconnected.</b> {projects.why} Trying again; the tests go on.
+        </Banner>
+      )}
+      {problem && (
+        <Banner tone="bad" mark="bad" urgent>
+          {problem}
+        </Banner>
+      )}
+      {run && <Result run={run} />}
+      {known && !run && <p className="jp-att-Tests-nothing">These tests have not been run yet.</p>}
+      {!known && !problem && <p className="jp-att-Tests-nothing">Reading…</p>}
+    </>
+  );
+}
+
+function Ask({ model }: { model: TestModel }): React.ReactElement {
+  const [suite, setSuite] = React.useState('all');
+  const [markers, setMarkers] = React.useState('');
+  const { run, runs, busy, project } = model;
+  const running = run?.state === 'running';
+  const failing = run && !running ? [...new Set(run.failures.map(failure => failure.nodeid))] : [];
+  const begin = () => void model.start({ suite: suite.trim() || 'all', ...(markers.trim() && { markers }) });
+  return (
+    <form
+      className="jp-att-Tests-ask"
+      aria-label={`Run tests of ${project}`}
+      onSubmit={event => {
+        event.preventDefault();
+        if (!running && !busy) {
+          begin();
+        }
+      }}
+    >
+      {running ? (
+        <Button label="Cancel" text="Cancel" icon={stopIcon} disabled={busy} onClick={() => void model.cancel()} />
+      ) : (
+        <Button label="Run the tests" text="Run tests" icon={runIcon} primary disabled={busy} onClick={begin} />
+      )}
+      {failing.length > 0 && (
+        <Button
+          label="Run the tests that failed again"
+          text={`Rerun ${failing.length} failed`}
+          icon={refreshIcon}
+          disabled={busy}
+          onClick={() => void model.start({ targets: failing })}
+        />
+      )}
+      <label>
+        Suite
+        <input
+          className="jp-att-Input"
+          list="jp-att-suites"
+          value={suite}
+          title="all, a folder of tests/, a path or a nodeid"
+          onChange={event => setSuite(event.target.value)}
+        />
+      </label>
+      <datalist id="jp-att-suites">
+        {SUITES.map(name => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <label>
+        Markers
+        <input
+          className="jp-att-Input"
+          placeholder="not slow"
+          value={markers}
+          title="An expression for pytest's -m"
+          onChange={event => setMarkers(event.target.value)}
+        />
+      </label>
+      <button type="submit" hidden />
+      <span className="jp-att-spacer" />
+      {runs.length > 1 && <Earlier model={model} />}
+    </form>
+  );
+}
+
+function Earlier({ model }: { model: TestModel }): React.ReactElement {
+  return (
+    <select
+      className="jp-att-Input"
+      aria-label="Show a run"
+      value={model.run?.run_id}
+      onChange={event => void model.show(event.target.value)}
+    >
+      {model.runs.map(run => (
+        <option key={run.run_id} value={run.run_id}>
+          {`${new Date(run.started_at).toLocaleString()} · ${verdict(run).word}${red(run) ? ` (${red(run)})` : ''}`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Result({ run }: { run: TestRun }): React.ReactElement {
+  const running = run.state === 'running';
+  const now = useNow(running ? 1_000 : null);
+  const shown = verdict(run);
+  const seconds = run.duration_seconds ?? (running ? since(run.started_at, now) : null);
+  const left = running && run.eta_seconds !== null && run.eta_seconds !== undefined ? run.eta_seconds : null;
+  const share = run.collected === null ? 'collecting' : `${run.finished} of ${run.collected}`;
+  return (
+    <section className="jp-att-Result" data-state={run.state} aria-label="Test run">
+      <div className="jp-att-Result-head" role="status">
+        <Chip {...shown} />
+        {counts(run).map(({ word, number, tone }) => (
+          <span key={word} className={`jp-att-Count jp-att-tone-${tone}`}>
+            <b>{number.toLocaleString('en')}</b> {word}
+          </span>
+        ))}
+        <span className="jp-att-spacer" />
+        <span className="jp-att-Result-time">
+          {running && `${share} · `}
+          {seconds !== null && (seconds < 10 && !running ? `${seconds.toFixed(2)} s` : duration(seconds))}
+          {left !== null && left > 0 && ` · about ${duration(left)} left`}
+        </span>
+      </div>
+      {running && (
+        <Progress share={run.progress} label={`Tests: ${share}`} tone={red(run) ? 'bad' : 'busy'} />
+      )}
+      <div className="jp-att-Result-note">{note(run)}</div>
+      {run.failures.map((failure, index) => (
+        <Failure key={`${run.run_id}:${index}`} failure={failure} open={index < OPEN} />
+      ))}
+      {red(run) > run.failures.length && !running && (
+        <p className="jp-att-Tests-nothing">
+          {count(red(run) - run.failures.length, 'more failure')}; <code>p.tests.results()</code> reads all in a notebook.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function note(run: TestRun): string {
+  if (run.state === 'running') {
+    return run.in_flight.map(test => test.nodeid).join(', ');
+  }
+  const { request } = run;
+  const asked = request?.targets.length ? request.targets.join(' ') : request?.suite;
+  const markers = request?.markers ? ` -m "${request.markers}"` : '';
+  const began = new Date(run.started_at).toLocaleString();
+  return [asked && `${asked}${markers}`, began, run.status !== 'passed' && run.message].filter(part => part).join(' · ');
+}
