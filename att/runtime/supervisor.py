@@ -23,6 +23,7 @@ from att.runtime.states import StateBook
 from att.runtime.timings import Timings
 from att.runtime.ward import Office, Sight, Ward
 from att.store import Store
+from att.store.engine import Changes
 
 __all__ = ["Supervisor", "observer_name"]
 
@@ -80,8 +81,7 @@ class Supervisor:
             timings,
             observer_name(me),
         )
-        self._version = 0
-        self._connection: Any = None
+        self._changes: Changes | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._closed = False
 
@@ -103,8 +103,8 @@ class Supervisor:
         self._wards.clear()
         self._probes.shutdown(cancel_futures=True)
         self._jobs.shutdown(cancel_futures=True)
-        if self._connection is not None:
-            self._connection.close()
+        if self._changes is not None:
+            self._changes.close()
         if self._lease.held:
             self._events.append("supervisor.stopped", pid=self._me.pid, host=self._me.host, by=self._me.kind)
             self._lease.release()
@@ -170,8 +170,7 @@ class Supervisor:
         try:
             if not self._lease.held:
                 self._take_over()
-            elif (version := self._data_version()) != self._version:
-                self._version = version
+            elif self._changes is not None and self._changes.any():
                 self._refresh()
         finally:
             self._loop.later(self._office.timings.check, self._check)
@@ -179,7 +178,7 @@ class Supervisor:
     def _take_over(self) -> None:
         if not self._lease.acquire(self._me):
             return
-        self._version = self._data_version()
+        self._changes = self._store.changes()
         self._events.append("supervisor.started", pid=self._me.pid, host=self._me.host, by=self._me.kind)
         for project in self._office.registry.list():
             self._adopt(project.id)
@@ -221,16 +220,6 @@ class Supervisor:
     def _on_event(self, event: Event) -> None:
         if event.project is not None and event.kind.startswith("project."):
             self.notice(event.project)
-
-    def _data_version(self) -> int:
-        """Return SQLite's data version; it is comparable on one and the same connection only."""
-        if self._connection is None:
-            self._connection = self._store.engine.raw_connection()
-        cursor = self._connection.cursor()
-        try:
-            return int(cursor.execute("PRAGMA data_version").fetchone()[0])
-        finally:
-            cursor.close()
 
 
 def _log_failure(result: Any) -> None:

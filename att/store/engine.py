@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import Connection, PoolProxiedConnection, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 
 from att.errors import Busy, Conflict, Unavailable
 
-__all__ = ["Store"]
+__all__ = ["Changes", "Store"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 15.0
@@ -73,10 +73,9 @@ class Store:
         with self.engine.connect().execution_options(att_write=True) as connection, connection.begin():
             yield connection
 
-    def data_version(self) -> int:
-        """Return a number that changes when another process has written."""
-        with self.engine.connect() as connection:
-            return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+    def changes(self) -> Changes:
+        """Begin to watch for what others write. Close it before the store."""
+        return Changes(self.engine.raw_connection())
 
     def vacuum(self) -> None:
         """Give the free space of the file back to the disk. Raises Busy while others use the database for long."""
@@ -121,6 +120,35 @@ class Store:
         with self.write() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+class Changes:
+    """Says whether anybody has written to the database, in this process or another.
+
+    Keeps a connection of its own, which never writes: SQLite's data version compares on one connection only. Not for
+    several threads at once.
+    """
+
+    def __init__(self, connection: PoolProxiedConnection) -> None:
+        self._connection = connection
+        self._version = self._read()
+
+    def any(self) -> bool:
+        """Say whether something was written since this was last asked, or since the beginning."""
+        before, self._version = self._version, self._read()
+        return self._version != before
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def _read(self) -> int:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("PRAGMA data_version")
+            return int(cursor.fetchone()[0])  # type: ignore[index]
+        finally:
+            cursor.close()
 
 
 def _begin(connection: Connection) -> None:
