@@ -169,9 +169,16 @@ class Ward:
         live = self._live
         live.applied = live.facts.fingerprint == fingerprint(project)
         self._note()
-        if self._row.snapshot.state == "stopping" and not live.app_ended and not run.stopping():
-            run.request_stop(project.grace_seconds)  # whoever wrote that was killed before signalling
+        if not live.app_ended:
+            self._finish_stop(run, project)
         live.prober.schedule()
+
+    def _finish_stop(self, run: RunDirectory, project: Project) -> None:
+        """Go on with a stop in case that whoever began it was killed; asked twice, a shim takes the shorter grace."""
+        if run.stopping():
+            run.signal_shim()
+        elif self._row.snapshot.state == "stopping":
+            run.request_stop(project.grace_seconds)
 
     def _adopt(self, run: RunDirectory, who: RunState) -> _Live:
         known = self._row.snapshot

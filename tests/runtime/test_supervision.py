@@ -206,6 +206,20 @@ def test_a_manager_killed_between_the_wish_and_the_signal_is_followed(tmp_path: 
         stop_everything(tmp_path)
 
 
+def test_a_manager_killed_between_the_intent_and_the_signal_is_followed_by_the_supervisor(site: Site) -> None:
+    site.project(restart="always")
+    site.manager.start("demo")
+    site.until_health("healthy")
+    (run,) = site.launcher.runs("demo")
+    with (run.path / "stop").open("r+b") as intent:
+        intent.write(b"5.000")
+    other = Site(site.folder)  # never opened: only its store is used, as that of the manager that is killed
+    other.book.change("demo", lambda row, _at: row.to("stopping", "Asked to stop.", desired="stopped"))
+    other.close()
+    status = site.until_state("stopped")
+    assert (status.restarts, status.exit and status.exit.signal, len(site.launcher.runs("demo"))) == (0, 15, 1)
+
+
 def test_a_crash_after_the_wish_to_stop_is_not_restarted(tmp_path: Path) -> None:
     with Site(tmp_path) as site:
         site.project("import time; time.sleep(0.3); raise SystemExit(3)", restart="always")
