@@ -111,13 +111,19 @@ class TestOutcome(Model):
     setup_seconds: float | None = None
     call_seconds: float | None = None
     teardown_seconds: float | None = None
+    whole_seconds: float | None = Field(default=None, description="Of all phases, when they are not known apart.")
     reason: str | None = Field(default=None, description="Why it was skipped or expected to fail.")
     subtests: int = Field(default=0, description="Subtests that it reported, whatever their outcome.")
 
     @property
     def duration_seconds(self) -> float:
         """Seconds of all phases together."""
-        return (self.setup_seconds or 0.0) + (self.call_seconds or 0.0) + (self.teardown_seconds or 0.0)
+        return (
+            (self.whole_seconds or 0.0)
+            + (self.setup_seconds or 0.0)
+            + (self.call_seconds or 0.0)
+            + (self.teardown_seconds or 0.0)
+        )
 
 
 class TestOutcomePage(Page):

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +18,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from att.testing.history.records import ResultColumns
-from att.testing.models import CapturedSection, TestFailure, TestOutcome
+from att.testing.importers.reading import clean
+from att.testing.models import CapturedSection, Outcome, PhaseOutcome, TestFailure, TestOutcome
 
 __all__ = [
+    "ATTEMPT",
+    "CALL",
     "CODES",
     "END",
     "FAILURES",
+    "OUTCOME",
     "OUTCOMES",
     "RESULTS",
     "SCHEMAS",
+    "SETUP",
+    "TEARDOWN",
+    "WHOLE",
+    "WORKER",
+    "Bits",
     "encode_failures",
     "encode_notes",
     "encode_results",
@@ -34,10 +43,13 @@ __all__ = [
     "head",
     "outcomes_of",
     "read_messages",
+    "read_stream",
     "test_numbers",
 ]
 
-OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun")
+Ints = npt.NDArray[np.int64]
+
+OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun")
 """Outcomes by their code; `att.testing.analysis.frames.OUTCOMES` is the same, and a test holds them equal."""
 CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
@@ -45,20 +57,35 @@ RESULTS = pa.schema(
     [
         pa.field("run", pa.int32(), nullable=False),
         pa.field("test", pa.int32(), nullable=False),
-        pa.field("attempt", pa.int32(), nullable=False),
-        pa.field("outcome", pa.int8(), nullable=False),
-        pa.field("phases", pa.int16(), nullable=False),
+        pa.field("code", pa.int64(), nullable=False),
         pa.field("setup_us", pa.int64()),
         pa.field("call_us", pa.int64()),
         pa.field("teardown_us", pa.int64()),
-        pa.field("rest_us", pa.int64()),
         pa.field("start_us", pa.int64()),
-        pa.field("worker", pa.int16(), nullable=False),
     ]
 )
-"""`run` and `test` are the catalogue's numbers; `phases` holds three bits each for setup, call and teardown; `rest_us`
-is what the attempt took beside the phases that are known, null when they are all of it; `start_us` counts from the
-start of the run; `worker` counts in the run's `workers`, -1 is none."""
+"""`run` and `test` are the catalogue's numbers; `code` holds what `Bits` names, in one column because each buffer of a
+block costs as much as a thousand rows to read; `start_us` counts from the start of the run."""
+
+
+class Bits(NamedTuple):
+    """A field of `code`."""
+
+    first: int
+    size: int
+
+    def of(self, code: Ints) -> Ints:
+        """Return the field of each code."""
+        return np.asarray(code >> self.first & ((1 << self.size) - 1))
+
+
+OUTCOME = Bits(0, 4)
+SETUP, CALL, TEARDOWN = Bits(4, 3), Bits(7, 3), Bits(10, 3)
+WHOLE = Bits(13, 1)
+"""`call_us` is the whole attempt, of which the phases are not known."""
+WORKER = Bits(16, 16)
+"""0 is none, others count from 1 in the run's `workers`."""
+ATTEMPT = Bits(32, 31)
 
 FAILURES = pa.schema(
     [
@@ -85,12 +112,12 @@ SCHEMAS = {"results": RESULTS, "failures": FAILURES}
 END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 """The end of an Arrow stream."""
 
-_PHASES = (None, "passed", "failed", "skipped", "rerun")
-_PHASE_CODES = {outcome: code for code, outcome in enumerate(_PHASES)}
+_PHASES = ("setup", "call", "teardown")
+_PHASE_OUTCOMES: tuple[PhaseOutcome | None, ...] = (None, "passed", "failed", "skipped", "rerun")
+_PHASE_CODES = {outcome: code for code, outcome in enumerate(_PHASE_OUTCOMES)}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 _FIELDS = {"exception": "exception_type"}
 _SECOND = 1e6
-Ints = npt.NDArray[np.int64]
 
 
 def head(schema: pa.Schema) -> bytes:
@@ -108,8 +135,13 @@ def _message(batch: pa.RecordBatch) -> bytes:
 def read_messages(schema: pa.Schema, messages: Iterable[bytes], columns: Sequence[str] | None = None) -> pa.Table:
     """Return stored messages as one table; of the others but `columns` nothing is decompressed."""
     fields = None if columns is None else sorted(schema.get_field_index(name) for name in columns)
-    options = pa.ipc.IpcReadOptions(included_fields=fields)
-    return pa.ipc.open_stream(b"".join((head(schema), *messages, END)), options=options).read_all()
+    return read_stream(b"".join((head(schema), *messages, END)), fields)
+
+
+def read_stream(data: bytes, fields: Sequence[int] | None = None) -> pa.Table:
+    """Return a whole stream as a table: in this thread, since handing out small blocks costs more than reading them."""
+    options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+    return pa.ipc.open_stream(data, options=options).read_all()
 
 
 def encode_results(
@@ -117,35 +149,33 @@ def encode_results(
 ) -> bytes:
     """Return the block of a run's results. `tests` are the numbers of its nodeids, row by row."""
     rows = len(columns)
-    codes = {name: code for code, name in enumerate(workers)}
-    phases = sum(
-        (_coded(getattr(columns, name), _PHASE_CODES, rows) << (3 * place))
-        for place, name in enumerate(("setup", "call", "teardown"))
-    )
-    parts = [_seconds(getattr(columns, f"{name}_seconds"), rows) for name in ("setup", "call", "teardown")]
+    setup, call, teardown = (_seconds(getattr(columns, f"{name}_seconds"), rows) for name in _PHASES)
     total = _seconds(columns.duration_seconds, rows)
-    rest = total - np.nansum(parts, axis=0)
+    whole = np.isnan(setup) & np.isnan(call) & np.isnan(teardown) & ~np.isnan(total)
+    numbers = {None: 0} | {name: number for number, name in enumerate(workers, 1)}
+    code = (
+        _coded(columns.outcome, CODES, rows) << OUTCOME.first
+        | _coded(columns.setup, _PHASE_CODES, rows) << SETUP.first
+        | _coded(columns.call, _PHASE_CODES, rows) << CALL.first
+        | _coded(columns.teardown, _PHASE_CODES, rows) << TEARDOWN.first
+        | whole.astype(np.int64) << WHOLE.first
+        | _coded(columns.worker, numbers, rows) << WORKER.first
+        | np.asarray(1 if columns.attempt is None else columns.attempt, dtype=np.int64) << ATTEMPT.first
+    )
     arrays = [
-        np.full(rows, run),
-        np.asarray(tests, dtype=np.int64),
-        np.ones(rows) if columns.attempt is None else np.asarray(columns.attempt),
-        _coded(columns.outcome, CODES, rows),
-        phases,
-        *(_microseconds(seconds) for seconds in (*parts, rest)),
+        pa.array(np.full(rows, run, dtype=np.int32)),
+        pa.array(np.asarray(tests, dtype=np.int32)),
+        pa.array(code),
+        *(_microseconds(seconds) for seconds in (setup, np.where(whole, total, call), teardown)),
         _offsets(columns.started_at, began, rows),
-        _coded(columns.worker, codes, rows, -1),
     ]
-    cast = [
-        array.cast(field.type) if isinstance(array, pa.Array) else pa.array(array.astype(field.type.to_pandas_dtype()))
-        for array, field in zip(arrays, RESULTS, strict=True)
-    ]
-    return _message(pa.record_batch(cast, schema=RESULTS))
+    return _message(pa.record_batch(arrays, schema=RESULTS))
 
 
-def _coded(values: Sequence[Any] | None, codes: dict[Any, int], rows: int, missing: int = 0) -> Ints:
+def _coded(values: Sequence[Any] | None, codes: Mapping[Any, int], rows: int) -> Ints:
     if values is None:
-        return np.full(rows, missing, dtype=np.int64)
-    return np.fromiter((codes.get(value, missing) for value in values), dtype=np.int64, count=rows)
+        return np.full(rows, codes[None], dtype=np.int64)
+    return np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=rows)
 
 
 def _seconds(values: Any, rows: int) -> npt.NDArray[np.float64]:
@@ -168,7 +198,7 @@ def _offsets(times: Sequence[datetime | None] | None, began: datetime, rows: int
 def encode_notes(columns: ResultColumns) -> bytes | None:
     """Return what only some rows have, by row: the reasons of skips and the numbers of subtests. None without any."""
     notes = {
-        name: {row: value for row, value in enumerate(getattr(columns, name) or ()) if value}
+        name: {row: _text(value) for row, value in enumerate(getattr(columns, name) or ()) if value}
         for name in ("reason", "subtests")
     }
     if not any(notes.values()):
@@ -176,17 +206,23 @@ def encode_notes(columns: ResultColumns) -> bytes | None:
     return zlib.compress(json.dumps(notes).encode())
 
 
+def _text(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
 def encode_failures(failures: Sequence[TestFailure], run: int, tests: Sequence[int]) -> bytes:
     """Return the block of a run's failures. `tests` are the numbers of their nodeids."""
     columns: dict[str, list[Any]] = {
-        name: [getattr(failure, _FIELDS.get(name, name)) for failure in failures]
+        name: [_text(getattr(failure, _FIELDS.get(name, name))) for failure in failures]
         for name in FAILURES.names
         if name not in ("run", "test", "sections")
     }
     columns["run"] = [run] * len(failures)
     columns["test"] = list(tests)
     columns["sections"] = [
-        json.dumps([(section.title, section.text) for section in failure.sections]) if failure.sections else None
+        json.dumps([(clean(section.title), clean(section.text)) for section in failure.sections])
+        if failure.sections
+        else None
         for failure in failures
     ]
     arrays = [pa.array(columns[field.name], field.type) for field in FAILURES]
@@ -199,21 +235,29 @@ def outcomes_of(
     """Return what was encoded; `names` are the nodeids by their numbers."""
     told = json.loads(zlib.decompress(notes)) if notes is not None else {}
     reasons, subtests = told.get("reason", {}), told.get("subtests", {})
+    table = read_messages(RESULTS, messages)
+    codes = table["code"].to_numpy()
+    attempt, outcome, setup, call, teardown, whole, worker = (
+        bits.of(codes).tolist() for bits in (ATTEMPT, OUTCOME, SETUP, CALL, TEARDOWN, WHOLE, WORKER)
+    )
     return [
         TestOutcome(
             nodeid=names[row["test"]],
-            attempt=row["attempt"],
-            outcome=OUTCOMES[row["outcome"]],  # type: ignore[arg-type]
+            attempt=attempt[number],
+            outcome=OUTCOMES[outcome[number]],
             started_at=None if row["start_us"] is None else began + timedelta(microseconds=row["start_us"]),
-            worker=workers[row["worker"]] if row["worker"] >= 0 else None,
-            setup=_PHASES[row["phases"] & 7],
-            call=_PHASES[row["phases"] >> 3 & 7],
-            teardown=_PHASES[row["phases"] >> 6 & 7],
-            **{f"{name}_seconds": _in_seconds(row[f"{name}_us"]) for name in ("setup", "call", "teardown")},
+            worker=workers[worker[number] - 1] if worker[number] else None,
+            setup=_PHASE_OUTCOMES[setup[number]],
+            call=_PHASE_OUTCOMES[call[number]],
+            teardown=_PHASE_OUTCOMES[teardown[number]],
+            setup_seconds=_in_seconds(row["setup_us"]),
+            call_seconds=None if whole[number] else _in_seconds(row["call_us"]),
+            teardown_seconds=_in_seconds(row["teardown_us"]),
+            whole_seconds=_in_seconds(row["call_us"]) if whole[number] else None,
             reason=reasons.get(str(number)),
             subtests=subtests.get(str(number), 0),
         )
-        for number, row in enumerate(read_messages(RESULTS, messages).to_pylist())
+        for number, row in enumerate(table.to_pylist())
     ]
 
 

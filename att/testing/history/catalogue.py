@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
     "add_run",
     "block",
     "blocks",
+    "cleaned",
     "cursor_of",
     "delete_runs",
     "delete_tests",
@@ -50,7 +51,10 @@ _RUN = test_runs.c
 _COLUMNS = {f.name for f in fields(RunRecord)} & set(_RUN.keys())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOK_BACK, _LATEST_RUNS, _FULL_RUNS, _TELLING_ROWS = 200, 20, 5, 200_000
-_NUMBERED = "SELECT t.name, t.test, t.resolved FROM json_each(?) j JOIN tests t ON t.project = ? AND t.name = j.value"
+_NUMBERED = (
+    "SELECT json_group_array(t.test), json_group_array(t.resolved) "
+    "FROM json_each(?) j LEFT JOIN tests t ON t.project = ? AND t.name = j.value"
+)
 _ADD = "INSERT INTO tests (project, name, nodeid, resolved) SELECT ?, value, value, ? FROM json_each(?)"
 
 
@@ -62,43 +66,45 @@ def is_kept(connection: Connection, project: str, key: str | None) -> bool:
 
 def add_run(connection: Connection, record: RunRecord, workers: Sequence[str], detail: str) -> int:
     """Insert a run and return its number."""
-    values = {name: _stored(getattr(record, name)) for name in _COLUMNS}
-    key = connection.execute(insert(test_runs).values(**values, workers=_stored(workers), detail=detail))
+    values = {name: getattr(record, name) for name in _COLUMNS}
+    key = connection.execute(insert(test_runs), {**values, "workers": workers, "detail": detail})
     assert key.inserted_primary_key is not None
     return int(key.inserted_primary_key[0])
 
 
-def _stored(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    return [clean(text) for text in value] if isinstance(value, Sequence) else value
+def cleaned(names: Sequence[str]) -> Sequence[str]:
+    """Return names as the store can hold them: lone surrogates and NUL as escapes."""
+    together = "".join(names)
+    return names if together.isascii() and "\0" not in together else [clean(name) for name in names]
 
 
 def add_block(connection: Connection, run: int, part: str, rows: int, data: bytes) -> None:
     """Insert a block."""
-    connection.execute(insert(test_blocks).values(run=run, part=part, rows=rows, data=data))
+    connection.execute(insert(test_blocks), {"run": run, "part": part, "rows": rows, "data": data})
 
 
 def number_tests(
-    connection: Connection, project: str, names: Iterable[str], unresolved: Collection[str] = ()
-) -> dict[str, int]:
-    """Return the number of each test by its clean name, numbering those that are new."""
-    wanted = list(dict.fromkeys(names))
-    known = {row[0]: row for row in connection.exec_driver_sql(_NUMBERED, (_json(wanted), project))}
-    strange = {clean(name) for name in unresolved}
-    new = [name for name in wanted if name not in known]
-    if new:
-        for resolved in (True, False):
-            some = [name for name in new if (name not in strange) is resolved]
-            connection.exec_driver_sql(_ADD, (project, resolved, _json(some)))
-        known |= {row[0]: row for row in connection.exec_driver_sql(_NUMBERED, (_json(new), project))}
-    met = {name: name for name, _, resolved in known.values() if not resolved and name not in strange}
-    join_names(connection, project, met)
-    return {name: row[1] for name, row in known.items()}
+    connection: Connection, project: str, names: Sequence[str], unresolved: Collection[str] = ()
+) -> list[int]:
+    """Return the number of the test of each clean name, numbering those that are new."""
+    numbers, resolved = _numbers(connection, project, names)
+    strange = set(unresolved)
+    if None in numbers:
+        new = list(dict.fromkeys(name for name, number in zip(names, numbers, strict=True) if number is None))
+        for known in (True, False):
+            some = [name for name in new if (name not in strange) is known]
+            connection.exec_driver_sql(_ADD, (project, known, json.dumps(some)))
+        numbers, resolved = _numbers(connection, project, names)
+    if 0 in resolved:
+        met = {name for name, known in zip(names, resolved, strict=True) if not known and name not in strange}
+        join_names(connection, project, dict(zip(met, met, strict=True)))
+    return numbers
 
 
-def _json(values: Sequence[str]) -> str:
-    return json.dumps(values, ensure_ascii=False)
+def _numbers(connection: Connection, project: str, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """Return number and `resolved` of each name, None where it is new. Python sees two values instead of thousands."""
+    row = connection.exec_driver_sql(_NUMBERED, (json.dumps(names), project)).one()
+    return json.loads(row[0]), json.loads(row[1])
 
 
 def join_names(connection: Connection, project: str, mapping: Mapping[str, str]) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from att.testing.history.blocks import CODES, RESULTS, read_messages
+from att.testing.history.blocks import CODES, OUTCOME, RESULTS, read_messages
 
 __all__ = ["medians"]
 
-_PHASES = ("setup_us", "call_us", "teardown_us", "rest_us")
+_PHASES = ("setup_us", "call_us", "teardown_us")
 
 
 def medians(messages: Sequence[bytes]) -> dict[int, float]:
@@ -18,8 +18,8 @@ def medians(messages: Sequence[bytes]) -> dict[int, float]:
 
     Of an even number of values it is the greater of the two in the middle. Skipped and repeated attempts do not count.
     """
-    table = read_messages(RESULTS, messages, ["test", "outcome", *_PHASES])
-    test, outcome = table["test"].to_numpy(), table["outcome"].to_numpy()
+    table = read_messages(RESULTS, messages, ["test", "code", *_PHASES])
+    test, outcome = table["test"].to_numpy(), OUTCOME.of(table["code"].to_numpy())
     parts = np.array([table[name].to_numpy().astype(np.float64) for name in _PHASES]).reshape(len(_PHASES), -1)
     known = ~np.isnan(parts).all(axis=0)
     passed = known & (outcome == CODES["passed"])

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from att.testing.analysis.frames import FAILURES, OUTCOMES, coded, conform, empty
+from att.testing.history.blocks import ATTEMPT, OUTCOME, WHOLE, WORKER, read_stream
 from att.testing.history.records import PARTS, Part
 
 __all__ = ["Frames", "assemble", "failures_frame", "results_frame", "runs_frame"]
@@ -40,8 +41,7 @@ def assemble(read: Callable[[Part], Any]) -> Frames:
 
 
 def _table(source: Any) -> pa.Table:
-    reader = pa.ipc.open_stream(source) if isinstance(source, bytes | memoryview | pa.Buffer) else source
-    return reader.read_all()
+    return read_stream(source) if isinstance(source, bytes | memoryview | pa.Buffer) else source.read_all()
 
 
 def runs_frame(runs: pa.Table) -> pd.DataFrame:
@@ -57,16 +57,19 @@ def results_frame(results: pa.Table, runs: pa.Table, tests: pa.Table) -> pd.Data
     test, kept_test = _positions(results["test"], tests["test"])
     if not (kept := kept_run & kept_test).all():
         return results_frame(results.filter(pa.array(kept)), runs, tests)
-    seconds = {name: _seconds(results[f"{name}_us"]) for name in ("setup", "call", "teardown", "rest")}
+    code = results["code"].to_numpy()
+    phases = [_seconds(results[f"{name}_us"]) for name in ("setup", "call", "teardown")]
+    total = _total(phases)
+    phases[1][WHOLE.of(code).astype(np.bool_)] = np.nan
     columns = {
         "run_id": coded(run, runs["run_id"].to_pylist()),
         "nodeid": _nodeids(test, tests),
-        "attempt": results["attempt"].to_numpy(),
-        "outcome": coded(results["outcome"].to_numpy(), OUTCOMES),
-        **{f"{name}_seconds": seconds[name] for name in ("setup", "call", "teardown")},
-        "duration_seconds": _total(list(seconds.values())),
+        "attempt": ATTEMPT.of(code).astype(np.int32),
+        "outcome": coded(OUTCOME.of(code), OUTCOMES),
+        **dict(zip(("setup_seconds", "call_seconds", "teardown_seconds"), phases, strict=True)),
+        "duration_seconds": total,
         "started_at": _moments(results["start_us"], runs["started_at"], run),
-        "worker": _workers(results["worker"], runs["workers"], run),
+        "worker": _workers(WORKER.of(code), runs["workers"], run),
     }
     return pd.DataFrame(columns, copy=False)
 
@@ -114,16 +117,15 @@ def _moments(offsets: pa.ChunkedArray, began: pa.ChunkedArray, run: Ints) -> pd.
     return pd.Series(times.to_pandas())
 
 
-def _workers(numbers: pa.ChunkedArray, names: pa.ChunkedArray, run: Ints) -> Any:
-    """Return the names of the workers: the number of each counts in its run's list."""
+def _workers(numbers: Ints, names: pa.ChunkedArray, run: Ints) -> Any:
+    """Return the names of the workers: the number of each counts from 1 in its run's list, 0 is none."""
     lists = names.combine_chunks()
     flat = lists.flatten().to_pylist()
     categories = list(dict.fromkeys(flat))
     code_of = {name: code for code, name in enumerate(categories)}
-    codes = np.array([code_of[name] for name in flat] or [-1], dtype=np.int32)
+    codes = np.array([-1, *(code_of[name] for name in flat)], dtype=np.int16)
     first = np.cumsum(np.append(0, lists.value_lengths().to_numpy()))[:-1]
-    number = numbers.to_numpy()
-    return coded(np.where(number < 0, -1, codes[np.where(number < 0, 0, first[run] + number)]), categories)
+    return coded(codes[np.where(numbers, first[run] + numbers, 0)], categories)
 
 
 def failures_frame(failures: pa.Table, runs: pa.Table, tests: pa.Table) -> pd.DataFrame:

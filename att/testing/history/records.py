@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
+from att.testing.importers.reading import clean
 from att.testing.models import (
     Outcome,
     PhaseOutcome,
@@ -111,6 +113,17 @@ class RunRecord:
             in_flight=[test.nodeid for test in run.in_flight],
         )
 
+    def cleaned(self) -> RunRecord:
+        """Return the record with texts that every store can hold."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: _cleaned(value) for name, value in values.items()})
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    return [clean(text) for text in value] if isinstance(value, Collection) else value
+
 
 @dataclass(frozen=True)
 class ResultColumns:
@@ -131,19 +144,17 @@ class ResultColumns:
     call_seconds: Sequence[float | None] | None = None
     teardown_seconds: Sequence[float | None] | None = None
     duration_seconds: Sequence[float | None] | None = None
-    """Of the whole attempt, where it is not the sum of its phases."""
+    """Of the whole attempt; it counts where no phase is known."""
     reason: Sequence[str | None] | None = None
     subtests: Sequence[int] | None = None
 
     @classmethod
     def of(cls, outcomes: Sequence[TestOutcome]) -> ResultColumns:
         """Return the columns of outcomes."""
-        columns: dict[str, Any] = {
-            f.name: [getattr(outcome, f.name) for outcome in outcomes]
-            for f in fields(cls)
-            if f.name != "duration_seconds"
-        }
-        return cls(**columns)
+        names = [f.name for f in fields(cls)]
+        read = attrgetter(*(name if name != "duration_seconds" else "whole_seconds" for name in names))
+        columns = zip(*map(read, outcomes), strict=True) if outcomes else ((),) * len(names)
+        return cls(**dict(zip(names, columns, strict=True)))
 
     def __len__(self) -> int:
         return len(self.nodeid)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from att.errors import Invalid, NotFound
 from att.models import now
 from att.testing.history import catalogue
+from att.testing.history.catalogue import cleaned
 from att.testing.history.records import Part, ResultColumns, RunRecord, Selection
 from att.testing.history.travelling import run_from, run_of
-from att.testing.importers.reading import clean
 from att.testing.models import TestFailure, TestOutcome, TestRun, TestRunPage
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class HistoryStore:
 
     def append(self, run: TestRun, outcomes: Sequence[TestOutcome], failures: Sequence[TestFailure]) -> bool:
         """Keep a run of the runner; False when it is kept already."""
-        kept = self._write(RunRecord.of(run), run, ResultColumns.of(outcomes), failures)
+        kept = self._write(RunRecord.of(run).cleaned(), run, ResultColumns.of(outcomes), failures)
         if kept and any(self._keep):
             keep_days, keep_runs = self._keep
             self.prune(run.project, keep_days=keep_days or None, keep_runs=keep_runs or None)
@@ -52,14 +52,14 @@ class HistoryStore:
     ) -> bool:
         """Keep a run from elsewhere; False when its id, or in the project its digest, is kept already."""
         columns = outcomes if isinstance(outcomes, ResultColumns) else ResultColumns.of(outcomes)
+        record = record.cleaned()
         return self._write(record, run_of(record, columns.outcome), columns, failures)
 
     def _write(self, record: RunRecord, run: TestRun, columns: ResultColumns, failures: Sequence[TestFailure]) -> bool:
         from att.testing.history import blocks
 
-        names = [clean(name) for name in columns.nodeid]
-        failing = [clean(failure.nodeid) for failure in failures]
-        workers = sorted({name for name in columns.worker or () if name is not None})
+        names = cleaned([*columns.nodeid, *(failure.nodeid for failure in failures)])
+        workers = sorted(set(columns.worker or ()) - {None})
         notes = blocks.encode_notes(columns)
         detail = run.model_dump_json(exclude={"failures"})
         with self._store.write() as connection:
@@ -67,15 +67,14 @@ class HistoryStore:
             if any(catalogue.is_kept(connection, record.project, key) for key in keys):
                 return False
             number = catalogue.add_run(connection, record, workers, detail)
-            known = catalogue.number_tests(connection, record.project, [*names, *failing], record.unresolved)
-            tests = [known[name] for name in names]
-            data = blocks.encode_results(columns, record.started_at, number, tests, workers)
-            catalogue.add_block(connection, number, "results", len(names), data)
+            tests = catalogue.number_tests(connection, record.project, names, record.unresolved)
+            data = blocks.encode_results(columns, record.started_at, number, tests[: len(columns)], workers)
+            catalogue.add_block(connection, number, "results", len(columns), data)
             if failures:
-                data = blocks.encode_failures(failures, number, [known[name] for name in failing])
+                data = blocks.encode_failures(failures, number, tests[len(columns) :])
                 catalogue.add_block(connection, number, "failures", len(failures), data)
             if notes is not None:
-                catalogue.add_block(connection, number, "notes", len(names), notes)
+                catalogue.add_block(connection, number, "notes", len(columns), notes)
         return True
 
     def join_names(self, project: str, mapping: Mapping[str, str]) -> int:
