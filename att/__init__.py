@@ -41,6 +41,7 @@ __all__ = [
     "Busy",
     "Conflict",
     "Following",
+    "History",
     "Internal",
     "Invalid",
     "LiveSetup",
@@ -64,6 +65,7 @@ __all__ = [
 
 _HOMES = {
     "Following": "att.client.following",
+    "History": "att.testing.history.history",
     "LiveSetup": "att.client.live",
     "LiveTestRun": "att.client.tests",
     "ProjectHandle": "att.client.project",

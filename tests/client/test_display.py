@@ -15,6 +15,8 @@ from att.models import Model
 from att.projects.models import ProjectPage, ProjectSetup, TemplateList
 from att.runtime.models import Diagnostics, HealthSignal, LogPage, RunPage, RuntimeStatus
 from att.system.models import OperationList, SystemHealth
+from att.testing.history.table import Table
+from att.testing.loading.models import ImportResult
 from tests.client.scripted import health
 
 AT = "2026-01-01T00:00:00Z"
@@ -143,6 +145,25 @@ SHOWN: list[tuple[type[Model], dict[str, Any], list[str]]] = [
     (TemplateList, {"templates": []}, ["No templates."]),
     (FilePage, {**PAGE, "files": [{"path": "a.py", "kind": "file", "size_bytes": 10}]}, ["a.py", "10 B"]),
     (SearchPage, {**PAGE, "hits": [], "files_searched": 1, "files_skipped": 0}, ["Nothing."]),
+    (
+        Table,
+        {
+            "columns": [
+                {"name": "nodeid", "kind": "string"},
+                {"name": "p50_seconds", "kind": "number"},
+                {"name": "change_at", "kind": "time"},
+            ],
+            "records": [{"nodeid": "test_a.py::test_a", "p50_seconds": 75.0, "change_at": None}],
+            "rows": 1200,
+        },
+        ["p50", "test_a.py::test_a", "1 min 15 s", "1,199 more of 1,200 rows"],
+    ),
+    (Table, {"columns": [{"name": "nodeid", "kind": "string"}], "records": [], "rows": 0}, ["Nothing to tell"]),
+    (
+        ImportResult,
+        {"reports": [{"path": "a.xml", "result": "refused", "reason": "It is cut off."}]},
+        ["a.xml", "It is cut off.", "1 refused."],
+    ),
     (CodeDiff, {"base": "HEAD", "diff": "", "files": []}, ["No difference to HEAD."]),
     (
         FileContent,

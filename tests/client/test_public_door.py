@@ -31,6 +31,7 @@ def test_the_door_offers_connect_the_errors_the_classes_for_annotations_and_the_
     errors = {"ATTError", *(cls.__name__ for cls in error_classes().values())}
     assert set(att.__all__) == errors | {
         "Following",
+        "History",
         "LiveSetup",
         "LiveTestRun",
         "ProjectHandle",

@@ -17,6 +17,7 @@ from att.surfaces.rest import (
     RestSurface,
     UnsupportedMediaType,
     body_limit,
+    preferred,
     problem_answer,
     wants_events,
 )
@@ -205,3 +206,23 @@ def test_the_largest_file_fits_into_a_body_however_it_is_escaped() -> None:
 )
 def test_the_accept_header_says_whether_to_follow(accept: str, expected: tuple[bool, bool]) -> None:
     assert wants_events(accept) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("image/png", "application/json"),
+        ("text/csv", "text/csv"),
+        ("TEXT/*", "text/csv"),
+        ("text/csv;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.1, text/csv;q=0.9", "text/csv"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv;q=much", "application/json"),
+        ("application/json, text/csv", "application/json"),
+    ],
+)
+def test_a_result_comes_in_the_media_type_that_is_liked_best(accept: str, expected: str) -> None:
+    assert preferred(accept, ("text/csv",)) == expected
+    assert preferred(accept, ()) == "application/json"

@@ -28,7 +28,6 @@ from att.runtime.models import (
     RuntimeStatus,
 )
 from att.system.models import OperationList, SystemHealth
-from att.testing.history.history import History
 from att.testing.history.models import HistoryPruned
 from att.testing.history.table import Table
 from att.testing.models import TestFailure, TestOutcomePage, TestRunPage, TestStatus
@@ -126,12 +125,12 @@ def its_tests(p: att.ProjectHandle) -> None:
 
 def its_history(s: att.Session, p: att.ProjectHandle) -> None:
     h = p.tests.history(since="90d", branch="main")
-    assert_type(h, History)
-    assert_type(s.history(since=None), History)
+    assert_type(h, att.History)
+    assert_type(s.history(since=None), att.History)
     assert_type(h.runs, pd.DataFrame)
     assert_type(h.flaky(min_runs=5), pd.DataFrame)
     assert_type(h.compare("main", "feature/x", unchanged=True), pd.DataFrame)
-    assert_type(h.select(branch="main"), History)
+    assert_type(h.select(branch="main"), att.History)
     assert_type(h.plot.duration("tests/test_a.py::test_a", theme="dark"), Figure)
     assert_type(p.tests.flaky(min_runs=5, branch="main"), Table)
     assert_type(p.tests.regressions(recent="7d", baseline=50), Table)

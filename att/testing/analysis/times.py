@@ -24,17 +24,22 @@ def length_of_time(value: str | pd.Timedelta, name: str) -> pd.Timedelta:
     match = _LENGTH.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2].lower() not in _UNITS:
         raise Invalid(f"{name} is a length of time such as '90d', '12h' or '2w', not {value!r}.", argument=name)
-    return pd.Timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+    try:
+        return pd.Timedelta(seconds=float(match[1]) * _UNITS[match[2].lower()])
+    except (ValueError, OverflowError):
+        raise Invalid(f"{name} is too long: {value!r}.", argument=name) from None
 
 
 def point_in_time(value: str | pd.Timestamp, newest: pd.Timestamp, name: str) -> pd.Timestamp:
     """Return a time, or the time that lies the given length before the newest; without a zone it is taken as UTC."""
-    if isinstance(value, str) and _LENGTH.fullmatch(value):
-        return newest - length_of_time(value, name)
     try:
+        if isinstance(value, str) and _LENGTH.fullmatch(value):
+            return newest - length_of_time(value, name)
         time = pd.Timestamp(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Invalid(f"{name} is a time or a length such as '30d', not {value!r}.", argument=name) from error
+    if pd.isna(time):
+        raise Invalid(f"{name} is a time or a length such as '30d', not {value!r}.", argument=name)
     return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
 
 

@@ -28,7 +28,9 @@ Since = Annotated[
         description="Only runs since then: a length of time back from now such as '90d', or an ISO 8601 time; 'all'.",
     ),
 ]
-Until = Annotated[str | None, Field(max_length=40, description="Only runs before then, given like `since`.")]
+Until = Annotated[
+    str | None, Field(min_length=1, max_length=40, description="Only runs before then, given like `since`.")
+]
 Branch = Annotated[str | None, Field(max_length=1000, description="Only runs of this git branch.")]
 TestSuite = Annotated[str | None, Field(max_length=4096, description="Only runs of this suite.")]
 Nodeid = Annotated[str, Field(min_length=1, max_length=4096, description="pytest's id of the test.")]
@@ -273,7 +275,9 @@ class TestHistoryOperations(Operations):
         self,
         project: ProjectId,
         keep_days: Annotated[int | None, Field(ge=0, le=100_000, description="Delete runs older than this.")] = None,
-        keep_runs: Annotated[int | None, Field(ge=0, description="Delete all but so many newest runs.")] = None,
+        keep_runs: Annotated[
+            int | None, Field(ge=0, le=1_000_000_000, description="Delete all but so many newest runs.")
+        ] = None,
         vacuum: Annotated[bool, Field(description="Give the space back to the disk as well.")] = False,
     ) -> HistoryPruned:
         """Delete old runs of the project from the history; nothing else ever does, unless settings say so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from att.errors import Invalid
 from att.testing.history.records import Selection
 
 __all__ = ["EVERYTHING", "asked", "moment", "selection"]
@@ -29,7 +30,11 @@ def moment(text: str | None, name: str) -> datetime | None:
 
     from att.testing.analysis.times import point_in_time
 
-    return point_in_time(text, pd.Timestamp.now("UTC"), name).to_pydatetime()
+    time = point_in_time(text, pd.Timestamp.now("UTC"), name)
+    try:
+        return time.to_pydatetime()
+    except ValueError:
+        raise Invalid(f"{name} lies before the calendar begins: {text!r}.", argument=name) from None
 
 
 def asked(chosen: Selection) -> str:
