@@ -96,6 +96,7 @@ class _Budget:
 def unpack(archive: Path, target: Path, limit_bytes: int) -> Unpacked:
     """Unpack a zip or tar (plain, gz, bz2, xz) archive into a folder, which must be empty or absent.
 
+    When all lies in one folder, as in the archives that code hosts make, what is in that is unpacked without it.
     Raises PermissionDenied for names and links that lead out of the folder and for devices, TooLarge for more than
     `limit_bytes`, MAX_FILES or MAX_RATIO, Invalid for what is no archive, damaged, truncated or encrypted. What was
     written before stays.
@@ -235,6 +236,7 @@ class _Writer:
                 if error.errno is None:
                     raise
                 raise Invalid(f"{entry.name!r} in the archive cannot be written: {error.strerror}.") from None
+        self._leave_out_top()
         self._make_links()
 
     def _entry(self, name: PurePosixPath, entry: _Entry) -> None:
@@ -255,6 +257,19 @@ class _Writer:
             while block := content.read(_BLOCK):
                 self.budget.grow(len(block))
                 file.write(block)
+
+    def _leave_out_top(self) -> None:
+        """Move everything up when all lies in one folder; the links, which are checked then, are not made yet."""
+        tops = {path.name for path in self.root.iterdir()} | {name.parts[0] for name, _ in self.links if name.parts}
+        if len(tops) != 1 or not (self.root / (top := tops.pop())).is_dir():
+            return
+        if any(len(name.parts) < 2 for name, _ in self.links):
+            return
+        emptied = (self.root / top).rename(self.root / f".att-{os.urandom(8).hex()}")
+        for path in emptied.iterdir():
+            path.rename(self.root / path.name)
+        emptied.rmdir()
+        self.links = [(name.relative_to(top), target) for name, target in self.links]
 
     def _make_links(self) -> None:
         """Make the symbolic links, then see where they lead: one can bend the way of another."""

@@ -78,7 +78,10 @@ class ProjectOperations(Operations):
         timeout: Patience = None,
         **settings: Unpack[ProjectSettings],
     ) -> ProjectSetup:
-        """Fetch an archive, unpack it safely into the folder, and register it as a new project."""
+        """Fetch an archive, unpack it safely into the folder, and register it as a new project.
+
+        When all of it lies in one folder, as in the archives of code hosts, that folder is left out.
+        """
         return self.projects.download(id, url, settings, sha256=sha256)
 
     @operation("project.list", get="/projects", resource="att://projects", python="s.projects.list")

@@ -72,6 +72,38 @@ def test_a_zip_is_unpacked(tmp_path: Path) -> None:
     assert done == Unpacked(files=2, size_bytes=6)
 
 
+def test_one_folder_around_everything_is_left_out(tmp_path: Path) -> None:
+    data = tar_bytes(
+        (info("name-0a1b2c/", tarfile.DIRTYPE), b""),
+        (info("name-0a1b2c/name-0a1b2c/app.py"), b"app"),
+        (info("name-0a1b2c/bin/run", tarfile.SYMTYPE, "../name-0a1b2c/app.py"), b""),
+        (info("name-0a1b2c/top", tarfile.SYMTYPE, "bin"), b""),
+        (info("name-0a1b2c/README"), b"read"),
+    )
+    target, done = unpacked(tmp_path, data)
+    assert sorted(path.name for path in target.iterdir()) == ["README", "bin", "name-0a1b2c", "top"]
+    assert (target / "top/run").read_text() == "app"
+    assert done == Unpacked(files=5, size_bytes=7)
+
+
+@pytest.mark.parametrize(
+    "beside", [("other", b"x"), ("empty/", None), ("link", "name/a")], ids=["file", "folder", "link"]
+)
+def test_a_folder_with_something_beside_it_stays(tmp_path: Path, beside: tuple[str, bytes | str | None]) -> None:
+    name, content = beside
+    kind = {bytes: tarfile.REGTYPE, str: tarfile.SYMTYPE}.get(type(content), tarfile.DIRTYPE)
+    link = content if isinstance(content, str) else ""
+    data = tar_bytes((info("name/a"), b"a"), (info(name, kind, link), content if isinstance(content, bytes) else b""))
+    assert (unpacked(tmp_path, data)[0] / "name/a").read_text() == "a"
+
+
+def test_a_link_that_leads_out_once_the_folder_is_left_out_is_refused(tmp_path: Path) -> None:
+    data = tar_bytes((info("name/a"), b"a"), (info("name/up", tarfile.SYMTYPE, ".."), b""))
+    with pytest.raises(PermissionDenied, match="leads out"):
+        unpacked(tmp_path, data)
+    assert outside(tmp_path) == []
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip_parent": lambda: zip_bytes({"../evil": "x"}),
     "zip_deep_parent": lambda: zip_bytes({"a/../../evil": "x"}),
