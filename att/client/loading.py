@@ -9,12 +9,14 @@ from itertools import chain
 from typing import Any
 
 from att.client.progress import progress
+from att.errors import TooLarge
 from att.testing.loading.finding import FoundReport, find_files, read_reports
 from att.testing.loading.models import ImportedReport, ImportResult, SentReport
 
 __all__ = ["send_reports"]
 
-_BATCH_BYTES = 8 << 20
+_ADVICE = "Put it into the project, and name it in files."
+_BATCH_BYTES = 4 << 20
 _BATCH_REPORTS = 200
 _MOST_BYTES = 40 << 20
 """Of one report when it is packed; a request is not longer than a few times this."""
@@ -30,15 +32,18 @@ def send_reports(path: str, given: Mapping[str, Any], ask: Ask) -> ImportResult:
     files = find_files(path)
     labels = {name: value for name, value in given.items() if name not in ("files", "reports")}
     result: list[ImportedReport] = []
+    order: dict[str, int] = {}
     with progress(f"{given['project']}: {path}") as show:
         batch = _Batch()
         for found in chain.from_iterable(_told(files, show)):
+            order[found.name] = len(order)
             refused = batch.add(found)
             if refused is not None:
                 result.append(refused)
             elif batch.full:
                 result += batch.send(labels, ask)
         result += batch.send(labels, ask)
+    result.sort(key=lambda report: order[report.path])
     if given.get("files") or given.get("reports"):
         result += ask(given).reports
     return ImportResult(reports=result)
@@ -67,7 +72,7 @@ class _Batch:
             return ImportedReport(path=found.name, result="refused", reason=found.error.message)
         packed = gzip.compress(found.data, 1)
         if len(packed) > _MOST_BYTES:
-            reason = f"Too large to be sent ({len(packed)} bytes): put it into the project, and name it in files."
+            reason = f"Packed it has {len(packed)} bytes, too many to be sent. {_ADVICE}"
             return ImportedReport(path=found.name, result="refused", reason=reason)
         self._bytes += len(packed)
         self._reports.append(
@@ -83,7 +88,18 @@ class _Batch:
 
     def send(self, labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
         """Send what is there."""
-        if not self._reports:
-            return []
         reports, self._reports, self._bytes = self._reports, [], 0
+        return _sent(reports, labels, ask)
+
+
+def _sent(reports: list[SentReport], labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
+    """Send reports, in smaller requests where a server takes only those."""
+    if not reports:
+        return []
+    try:
         return ask({**labels, "reports": reports}).reports
+    except TooLarge as error:
+        if len(reports) == 1:
+            return [ImportedReport(path=reports[0].path, result="refused", reason=f"{error.message} {_ADVICE}")]
+    half = len(reports) // 2
+    return [*_sent(reports[:half], labels, ask), *_sent(reports[half:], labels, ask)]

@@ -47,8 +47,8 @@ def find_files(path: str | os.PathLike[str]) -> list[FoundFile]:
     text = os.fspath(path)
     try:
         found = _find(text)
-    except (OSError, ValueError) as error:
-        raise Invalid(f"{text!r} cannot be read: {error}.", path=text) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Invalid(f"{text!r} cannot be read: {str(error).rstrip('.')}.", path=text) from None
     if not found:
         what = "no report below" if Path(text).expanduser().is_dir() else "nothing at"
         raise NotFound(
