@@ -57,9 +57,10 @@ class Lifespan:
         if self._started is None:
             self._started = asyncio.get_running_loop().create_future()
             self._running = asyncio.ensure_future(self._run(self._started))
-        if not self._started.done():
-            await asyncio.wait({self._started})
-        return self._result(self._started)
+        started = self._started
+        if not started.done():
+            await asyncio.wait({started})
+        return self._result(started)
 
     @staticmethod
     def _result(started: asyncio.Future[StreamableHTTPSessionManager]) -> StreamableHTTPSessionManager:
