@@ -27,7 +27,7 @@ from att.projects.models import (
 )
 from att.projects.recipe import Recipe, Step
 from att.projects.removal import check_deletable, delete_folder
-from att.projects.setups import Setups
+from att.projects.setups import Setups, never_begun
 from att.projects.urls import Source, archive_source, git_source
 from att.runtime.models import RuntimeStatus
 
@@ -149,15 +149,19 @@ class ProjectManager:
         return target
 
     def _set_up(self, project: Project, target: Path, steps: list[Step], source: Source | None = None) -> ProjectSetup:
-        """Register the project, which exists from now on, and begin to make it."""
-        self._registry.add(project)
-        try:
-            _make_target(target)
-            recipe = Recipe(tuple(steps), self._settings.download_limit_bytes)
-            return self._setups.start(project.id, recipe, _secret(source))
-        except BaseException:
-            self._registry.remove(project.id)
-            raise
+        """Register the project, which exists from now on, and begin to make it.
+
+        The lock is held meanwhile, by which `_setup_of` knows that this goes on.
+        """
+        with self._launcher.project_lock(project.id):
+            self._registry.add(project)
+            try:
+                _make_target(target)
+                recipe = Recipe(tuple(steps), self._settings.download_limit_bytes)
+                return self._setups.start(project.id, recipe, _secret(source))
+            except BaseException:
+                self._registry.remove(project.id)
+                raise
 
     # Looking
 
@@ -181,19 +185,29 @@ class ProjectManager:
         return ProjectStatus(
             project=_safe(project),
             runtime=runtime,
-            setup=self._setups.latest(project.id) if _is_made(project) else None,
+            setup=self._setup_of(project),
             adapter="none" if adapter is None else adapter.name,
         )
 
+    def _setup_of(self, project: Project) -> ProjectSetup | None:
+        """Return the latest setup; None when none was needed. A creation that was cut short has failed."""
+        found = self._setups.latest(project.id) if _is_made(project) else None
+        if found is not None or not _needs_setup(project):
+            return found
+        try:
+            with self._launcher.project_lock(project.id, timeout=0):
+                return self._setups.latest(project.id) or never_begun(project, over=True)
+        except Busy:
+            return never_begun(project, over=False)
+
     def setup(self, project: str) -> ProjectSetup:
         """Return the latest setup. Raises NotFound when the project is unknown or needed none."""
-        found = self._setups.latest(self._registry.get(project).id)
-        return _existing(found, project)
+        return _existing(self._setup_of(self._registry.get(project)), project)
 
     def cancel_setup(self, project: str) -> ProjectSetup:
         """Stop the setup; what it has made stays. An ended one is returned as it is. Raises NotFound, TimedOut."""
-        found = self._setups.cancel(self._registry.get(project).id)
-        return _existing(found, project)
+        known = self._registry.get(project)
+        return _existing(self._setups.cancel(project) or self._setup_of(known), project)
 
     def archive(self, project: str) -> Generator[bytes, None, None]:
         """Return the project's files as the blocks of a zip, without what git ignores and virtual environments.
@@ -252,6 +266,13 @@ class ProjectManager:
 def _is_made(project: Project) -> bool:
     """Say whether ATT has made the project's files."""
     return project.template is not None or project.source is not None
+
+
+def _needs_setup(project: Project) -> bool:
+    """Say whether making the project's files was long work."""
+    if project.template is None:
+        return project.source is not None
+    return any(template.name == project.template and not template.instant for template in list_templates())
 
 
 def _existing(setup: ProjectSetup | None, project: str) -> ProjectSetup:

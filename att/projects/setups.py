@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from att.errors import Busy, NotFound
 from att.models import RunState
-from att.projects.models import ProjectSetup, SetupStep
+from att.projects.models import Project, ProjectSetup, SetupStep
 from att.projects.recipe import SECRET_VARIABLE, Recipe, Step, StepKind
 from att.runtime.logs import ProjectLogs
 from att.runtime.models import Diagnosis, ExitRecord
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from att.runtime.launcher import Launcher
     from att.runtime.rundir import RunDirectory
 
-__all__ = ["SETUP", "Setups"]
+__all__ = ["SETUP", "Setups", "never_begun"]
 
 _log = logging.getLogger("att")
 
@@ -40,7 +40,7 @@ _ROOT = str(Path(__file__).parents[2])
 _LOOK_SECONDS = 0.2
 _CANCEL_SECONDS = 2.0
 _LAST_LINES = 20
-_AGAIN = "Then delete the project with its files and create it again."
+_AGAIN = "delete the project with its files and create it again."
 _TELLING = re.compile(r"\s*(fatal|error|ERROR|\u00d7)[: ]")
 _REMEDIES: dict[StepKind, str] = {
     "copy": "Look whether the folder can be written.",
@@ -210,6 +210,21 @@ class Setups:
         return [line.text for line in page.lines]
 
 
+def never_begun(project: Project, *, over: bool) -> ProjectSetup:
+    """Describe the setup of a registered project that has none: it is about to begin, or was cut short (`over`)."""
+    why = Diagnosis(summary="The making of the project was cut short before it began.", remedy=_AGAIN.capitalize())
+    return ProjectSetup(
+        project=project.id,
+        run_id="",
+        state="failed" if over else "running",
+        started_at=project.created_at,
+        ended_at=project.created_at if over else None,
+        progress=0.0,
+        message=why.summary if over else "about to begin",
+        diagnosis=why if over else None,
+    )
+
+
 class _Told:
     """What the marks say: each step with its state, and the one that failed."""
 
@@ -283,4 +298,4 @@ def _diagnosis(told: _Told, end: ExitRecord | None, lines: list[str]) -> Diagnos
     evidence = [line.strip() for line in lines if _TELLING.match(line)]
     summary = f"{why.rstrip('.')}: {evidence[0]}" if evidence else why
     remedy = _REMEDIES[step.kind] if step is not None else ""
-    return Diagnosis(summary=summary, remedy=f"{remedy} {_AGAIN}".strip(), evidence=evidence)
+    return Diagnosis(summary=summary, remedy=f"{remedy} Then {_AGAIN}".strip(), evidence=evidence)

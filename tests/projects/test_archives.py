@@ -87,13 +87,12 @@ def test_one_folder_around_everything_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "beside", [("other", b"x"), ("empty/", None), ("link", "name/a")], ids=["file", "folder", "link"]
+    "beside",
+    [info("other"), info("empty", tarfile.DIRTYPE), info("link", tarfile.SYMTYPE, "name/a")],
+    ids=["file", "folder", "link"],
 )
-def test_a_folder_with_something_beside_it_stays(tmp_path: Path, beside: tuple[str, bytes | str | None]) -> None:
-    name, content = beside
-    kind = {bytes: tarfile.REGTYPE, str: tarfile.SYMTYPE}.get(type(content), tarfile.DIRTYPE)
-    link = content if isinstance(content, str) else ""
-    data = tar_bytes((info("name/a"), b"a"), (info(name, kind, link), content if isinstance(content, bytes) else b""))
+def test_a_folder_with_something_beside_it_stays(tmp_path: Path, beside: tarfile.TarInfo) -> None:
+    data = tar_bytes((info("name/a"), b"a"), (beside, b""))
     assert (unpacked(tmp_path, data)[0] / "name/a").read_text() == "a"
 
 

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from att.errors import Busy, NotFound
-from att.projects.models import ProjectSetup
+from att.models import now
+from att.projects.models import Project, ProjectSetup
 from att.workspace import Workspace
 from tests.projects.making import ended, zip_bytes
 from tests.projects.webserver import WebServer
@@ -167,3 +170,51 @@ def test_closing_ends_the_watcher_and_not_the_setup(web: WebServer, tmp_path: Pa
     assert workspace.launcher.run("demo", begun.run_id).phase() == "running"
     web.released.set()
     assert workspace.launcher.run("demo", begun.run_id).wait(60) is not None
+
+
+CUT_SHORT = {"download": {"source": "http://example.org/a.zip"}, "template": {"template": "nat-echo"}}
+
+
+@pytest.mark.parametrize("made", CUT_SHORT.values(), ids=CUT_SHORT)
+def test_a_creation_that_was_cut_short_has_failed_and_says_what_to_do(
+    workspace: Workspace, web: WebServer, tmp_path: Path, made: dict[str, str]
+) -> None:
+    at = now()
+    project = Project.model_validate(
+        {"id": "demo", "path": str(tmp_path / "p"), "created_at": at, "updated_at": at, **made}
+    )
+    workspace.registry.add(project)  # as a process leaves it that is killed then
+    setup = workspace.projects.status("demo").setup
+    assert setup is not None
+    assert (setup.state, setup.diagnosis and setup.diagnosis.summary) == (
+        "failed",
+        "The making of the project was cut short before it began.",
+    )
+    assert setup.diagnosis is not None
+    assert setup.diagnosis.remedy == "Delete the project with its files and create it again."
+    assert workspace.projects.setup("demo") == workspace.projects.cancel_setup("demo") == setup
+    with another_holds_the_lock(workspace):
+        assert workspace.projects.setup("demo").state == "running"
+    workspace.projects.delete("demo")
+    workspace.projects.download("demo", web.serve("/a.zip", ARCHIVE), {"path": str(tmp_path / "p")})
+    assert ended(workspace, "demo").state == "succeeded"
+
+
+@contextmanager
+def another_holds_the_lock(workspace: Workspace) -> Iterator[None]:
+    """Hold the project's lock in another thread, as one that creates it does."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with workspace.launcher.project_lock("demo"):
+            held.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(60)
+        yield
+    finally:
+        done.set()
+        thread.join()
