@@ -296,7 +296,8 @@ class DuckHistory:
     def load(self, days: int) -> pd.DataFrame:
         since = END - timedelta(days=days)
         query = """SELECT run AS run_id, test AS nodeid, attempt, outcome, setup_seconds, call_seconds,
-              teardown_seconds, setup_seconds + call_seconds + teardown_seconds AS duration_seconds, results.started_at, worker
+              teardown_seconds, setup_seconds + call_seconds + teardown_seconds AS duration_seconds,
+              results.started_at, worker
             FROM results JOIN runs USING (run) WHERE runs.started_at >= ?"""
         frame = self.connection.execute(query, [since]).df()
         for column, table, key in (("run_id", "runs", "run"), ("nodeid", "tests", "test")):
