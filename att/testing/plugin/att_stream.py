@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ FULL_WARNINGS = 1000
 PLAIN = b'{"event":"phase","id":%d,"when":"%s","outcome":"passed","category":"%s","seconds":%.6f,"at":%.6f%s}\n'
 PHASES = {"setup": b"setup", "call": b"call", "teardown": b"teardown"}
 PLAIN_CATEGORIES = {"": b"", "passed": b"passed"}
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Writer:
@@ -106,6 +108,11 @@ def _clip(value: Any, limit: int) -> str:
     return data.decode("utf-8")
 
 
+def _colourless(value: Any) -> str:
+    """Return text without the colours that pytest gives to what differs when it is told to use any."""
+    return COLOURS.sub("", str(value))
+
+
 def _crash(report: Any) -> dict[str, Any] | None:
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None:
@@ -113,7 +120,7 @@ def _crash(report: Any) -> dict[str, Any] | None:
     return {
         "path": _clip(crash.path, MESSAGE_BYTES),
         "line": int(crash.lineno),
-        "message": _clip(crash.message, MESSAGE_BYTES),
+        "message": _clip(_colourless(crash.message), MESSAGE_BYTES),
     }
 
 
@@ -130,7 +137,7 @@ def _failure(report: Any, limit: int) -> dict[str, Any]:
     sections = [[_clip(title, 200), _clip(text, min(limit, SECTION_BYTES))] for title, text in report.sections[:32]]
     location = getattr(report, "location", None)
     return {
-        "longrepr": _clip(report.longreprtext, limit),
+        "longrepr": _clip(_colourless(report.longreprtext), limit),
         "crash": _crash(report),
         "sections": sections,
         "line": location[1] if location else None,

@@ -44,6 +44,15 @@ def test_failures_tell_phase_and_exception_type(environment: str, tmp_path: Path
     assert {outcome.nodeid: outcome.reason for outcome in run.state.outcomes}["test_outcomes.py::test_skipped"]
 
 
+def test_failures_are_kept_without_the_colours_that_pytest_was_told_to_use(tmp_path: Path) -> None:
+    suite = {"test_colours.py": "def test_differs():\n    assert 'Hello' == 'HELLO'\n"}
+    (failure,) = run_suite([*ENVIRONMENTS][-1], tmp_path, suite, ("--color=yes", "-vv")).state.failures
+
+    assert "- HELLO\n" in failure.longrepr + "\n"
+    assert "\x1b" not in failure.longrepr + failure.message
+    assert "\x1b" in (tmp_path / "output.txt").read_text()
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_long_and_unshowable_failures_are_clipped_and_kept(environment: str, tmp_path: Path) -> None:
     run = run_suite(environment, tmp_path, SUITES["unshowable"].files)
