@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from att.notebook import SessionDashboard
+    from att.testing.history.history import History
 
     __version__: str
 

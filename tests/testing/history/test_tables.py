@@ -57,7 +57,9 @@ def frame() -> pd.DataFrame:
             "maybe": pd.array([1, None, 3], dtype="Int64"),
             "share": [0.5, float("nan"), float("inf")],
             "exact": [True, False, True],
-            "at": pd.to_datetime(["2026-03-01T06:00:00.25Z", None, "2026-03-02T00:00:00Z"], format="ISO8601"),
+            "at": pd.to_datetime(
+                pd.Series(["2026-03-01T06:00:00.25Z", None, "2026-03-02T00:00:00Z"]), format="ISO8601"
+            ),
             "verdict": pd.Categorical(["flaky", None, "stable"]),
         }
     )
