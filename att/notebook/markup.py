@@ -45,8 +45,8 @@ def badge(tone: str, text: str, *, label: str = "") -> str:
 
 def facts(pairs: Mapping[str, str]) -> str:
     """Return names with values, which are HTML already."""
-    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs.items())
-    return f"<dl class='att-facts'>{rows}</dl>"
+    rows = "".join(f"<span><i>{escape(name)}</i><b>{value}</b></span>" for name, value in pairs.items())
+    return f"<div class='att-facts'>{rows}</div>"
 
 
 def alert(tone: str, title: str, body: str = "", *, dismiss: bool = False) -> str:

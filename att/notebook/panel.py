@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from html import escape
 from typing import Any
 
@@ -17,6 +19,8 @@ from att.notebook.pulse import Topic
 from att.notebook.shared import Shared
 
 __all__ = ["Panel", "button", "close_tree"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Panel(ipywidgets.VBox):
@@ -79,7 +83,7 @@ class Panel(ipywidgets.VBox):
             for topic in touches:
                 self.shared.pulse.touch(topic.key)
 
-        self.shared.run(run)
+        self.shared.run(run).add_done_callback(_told)
 
     def tell_error(self, error: ATTError | None) -> None:
         """Show an error until it is dismissed or something succeeds."""
@@ -130,6 +134,13 @@ def close_tree(widget: Any) -> None:
             elif isinstance(part, ipywidgets.Widget) and part.comm is not None:
                 close_tree(part)
     ipywidgets.Widget.close(widget)
+
+
+def _told(work: Future[None]) -> None:
+    """Log what nobody waits for; what ATT raises on purpose has been shown."""
+    error = None if work.cancelled() else work.exception()
+    if error is not None:
+        _LOG.error("a click failed", exc_info=error)
 
 
 def _because(error: ATTError) -> str:

@@ -74,6 +74,8 @@ class ProjectPicker(Panel):
     def _take_templates(self, found: TemplateList) -> None:
         self._templates = {item.name: item for item in found.templates}
         self.template.options = [(item.title, item.name) for item in found.templates]
+        # The one that installs least; a menu that was empty has nothing chosen.
+        self.template.value = min(found.templates, key=lambda item: len(item.requirements)).name
         self._show_source()
 
     def _show_source(self) -> None:

@@ -281,6 +281,7 @@ class LogPanel {
   }
 
   scrolled() {
+    if (!this.scroll.clientHeight) return; // hidden, in a tab that is not on top
     const top = this.scroll.scrollTop, room = this.scroll.scrollHeight - this.scroll.clientHeight;
     if (this.state.follow && top < this.lastTop - 2 && top < room - 2) this.setFollow(false);
     else if (!this.state.follow && top > this.lastTop && top >= room - 2) this.setFollow(true);
