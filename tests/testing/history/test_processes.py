@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,40 +18,64 @@ from att.testing import analysis
 from att.testing.history.store import HistoryStore
 from tests.testing.history.kept import frames, outcome, run
 
-TESTS = 500
-WRITER = """
-import sys
+TESTS = 1_000
+KILLS = 25
+WRITERS = """
+import os, sys
 from pathlib import Path
+from att.testing.history import blocks  # the children find it imported
 from tests.testing.history.kept import failure, history_at, outcome, run
-folder, project, first, count, tests = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
-history = history_at(folder)
+folder, project, count, tests = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
 seen = [outcome(f"test_{project}.py::test_{n}", "failed" if n == 7 else "passed") for n in range(tests)]
 print("ready", flush=True)
-sys.stdin.readline()
-for number in range(first, first + count):
-    assert history.append(run(number, project), seen, [failure(seen[7].nodeid)])
-    print(number, flush=True)
+for line in sys.stdin:
+    child = os.fork()  # a new writer that has nothing to import
+    if not child:
+        print(os.getpid(), flush=True)
+        history = history_at(folder)
+        for number in range(int(line), int(line) + count):
+            assert history.append(run(number, project), seen, [failure(seen[7].nodeid)])
+            print(number, flush=True)
+        os._exit(0)
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 @contextmanager
-def _writer(folder: Path, project: str, first: int, count: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that appends runs once it is told to, and prints the number of each."""
-    command = [sys.executable, "-c", WRITER, str(folder), project, str(first), str(count), str(TESTS)]
+def _writers(folder: Path, project: str, count: int) -> Iterator[subprocess.Popen[str]]:
+    """Start a process of which each line of input, the number of the first run, makes a child that appends runs.
+
+    The child prints its pid and the number of each run that it has appended; then the process prints how it ended.
+    """
+    command = [sys.executable, "-c", WRITERS, str(folder), project, str(count), str(TESTS)]
     root = Path(__file__).parents[3]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            assert _line(process) == "ready"
             yield process
         finally:
             process.kill()
 
 
-def _go(process: subprocess.Popen[str]) -> None:
+def _begin(process: subprocess.Popen[str], first: int = 0) -> int:
+    """Let a child append runs from `first` on; return its pid."""
     assert process.stdin is not None
-    process.stdin.write("go\n")
+    process.stdin.write(f"{first}\n")
     process.stdin.flush()
+    return int(_line(process))
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _rest(process: subprocess.Popen[str]) -> list[str]:
+    """Return what a child still says until it has ended, and how that was."""
+    lines = [_line(process)]
+    while lines[-1] and not lines[-1].startswith("ended"):
+        lines.append(_line(process))
+    return lines
 
 
 def _whole(history: HistoryStore) -> set[str]:
@@ -65,44 +91,44 @@ def _whole(history: HistoryStore) -> set[str]:
 def test_two_processes_append_while_a_third_reads_and_nothing_is_lost(tmp_path: Path) -> None:
     store = Store(tmp_path / "att.db")
     history, count = HistoryStore(store), 30
-    with _writer(tmp_path, "one", 0, count) as one, _writer(tmp_path, "two", 0, count) as two:
-        _go(one)
-        _go(two)
+    with _writers(tmp_path, "one", count) as one, _writers(tmp_path, "two", count) as two:
+        children = [_begin(one), _begin(two)]
         seen: set[str] = set()
-        while one.poll() is None or two.poll() is None:
+        while any(map(_lives, children)):
             now = _whole(history)
             assert seen <= now
             seen = now
-        assert (one.wait(), two.wait()) == (0, 0)
+        assert [_rest(one)[-1], _rest(two)[-1]] == ["ended 0"] * 2
     assert len(_whole(history)) == 2 * count
     assert len(history.nodeids("one")) == len(history.nodeids("two")) == TESTS
     store.close()
 
 
 def test_a_kill_in_the_middle_of_an_append_tears_nothing(tmp_path: Path) -> None:
-    """The writer is killed while it writes its next run, at another moment each time; another one goes on."""
+    """Writers are killed at another moment each, counted from a run that they have told; the next one goes on."""
     store = Store(tmp_path / "att.db")
     history, chance, first = HistoryStore(store), random.Random(7), 0
-    for _ in range(5):
-        with _writer(tmp_path, "demo", first, 1_000) as process:
-            _go(process)
-            assert process.stdout is not None
-            for _ in range(chance.randrange(1, 4)):
-                told = int(process.stdout.readline())
-            _spin(chance.randrange(60_000))
-            process.kill()
-            rest = process.stdout.read().split()
-        kept = _whole(history)
-        told = max([told, *map(int, rest)])
-        # The run after the last one that was told may be there, as a whole.
-        assert {f"demo-{number:04}" for number in range(told + 1)} <= kept
-        assert len(kept) - (told + 1) in (0, 1)
-        first = len(kept)
-        assert not history.append(run(told), [], [])
-    assert store.path.exists()
+    with _writers(tmp_path, "demo", 1_000) as process:
+        for _ in range(KILLS):
+            child = _begin(process, first)
+            told = [_line(process) for _ in range(chance.randrange(1, 3))]
+            _spin(chance.randrange(200_000))
+            os.kill(child, signal.SIGKILL)
+            *more, ended = _rest(process)
+            assert ended == f"ended {-signal.SIGKILL}"
+            last = int([*told, *more][-1])
+            kept = _whole(history)
+            # The run after the last one that was told may be there, and then it is whole.
+            assert {f"demo-{number:04}" for number in range(last + 1)} <= kept
+            assert len(kept) - (last + 1) in (0, 1)
+            first = len(kept)
     with store.read() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _spin(steps: int) -> None:
@@ -115,11 +141,11 @@ def test_names_that_a_vacuum_drops_are_numbered_again_by_another_process(tmp_pat
     store = Store(tmp_path / "att.db")
     history = HistoryStore(store)
     history.append(run(0, "old"), [outcome("gone"), outcome("test_one.py::test_1")], [])
-    with _writer(tmp_path, "one", 0, 3) as process:
+    with _writers(tmp_path, "one", 3) as process:
         history.prune("old", keep_runs=0)
         assert history.vacuum() == 2
-        _go(process)
-        assert process.wait(60) == 0
+        _begin(process)
+        assert _rest(process)[-1] == "ended 0"
     assert len(_whole(history)) == 3
     assert len(history.nodeids("one")) == TESTS
     store.close()
@@ -128,11 +154,11 @@ def test_names_that_a_vacuum_drops_are_numbered_again_by_another_process(tmp_pat
 def test_a_vacuum_while_others_append_drops_no_name_that_is_used(tmp_path: Path) -> None:
     store = Store(tmp_path / "att.db")
     history = HistoryStore(store)
-    with _writer(tmp_path, "one", 0, 25) as process:
-        _go(process)
-        while process.poll() is None:
+    with _writers(tmp_path, "one", 25) as process:
+        child = _begin(process)
+        while _lives(child):
             history.vacuum()
-        assert process.wait() == 0
+        assert _rest(process)[-1] == "ended 0"
     assert len(_whole(history)) == 25
     store.close()
 

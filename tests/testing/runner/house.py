@@ -20,6 +20,7 @@ from att.runtime.logs import ProjectLogs
 from att.runtime.models import LogLine
 from att.settings import ATT
 from att.store import Store
+from att.testing.history.store import HistoryStore
 from att.testing.manager import TestManager
 from att.testing.models import TestFailure, TestOutcome, TestRequest, TestRun, TestRunPage
 from tests.support.pytest_envs import environment_python
@@ -71,19 +72,27 @@ class KeptRuns:
 class House:
     """Everything that test runs need over one data directory, for one process."""
 
-    def __init__(self, data_dir: Path, *, interrupt_seconds: float = 5.0, terminate_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        interrupt_seconds: float = 5.0,
+        terminate_seconds: float = 1.0,
+        real_history: bool = False,
+    ) -> None:
         self.settings = ATT(data_dir=str(data_dir))
         self.store = Store(data_dir / "att.db")
         self.events = EventLog(self.store)
         self.registry = ProjectRegistry(self.store, self.events)
         self.launcher = Launcher(data_dir / "projects")
         self.history = KeptRuns()
+        self.history_store = HistoryStore(self.store)
         self.tests = TestManager(
             self.registry,
             self.launcher,
             self.store,
             self.events,
-            self.history,
+            self.history_store if real_history else self.history,
             git=Git,
             settings=self.settings,
             interrupt_seconds=interrupt_seconds,
@@ -145,9 +154,9 @@ class House:
 
 
 @contextmanager
-def house(data_dir: Path, **ladder: float) -> Iterator[House]:
+def house(data_dir: Path, *, real_history: bool = False, **ladder: float) -> Iterator[House]:
     """Open a house; at the end nothing that it has started is left."""
-    opened = House(data_dir, **ladder)
+    opened = House(data_dir, real_history=real_history, **ladder)
     try:
         yield opened
     finally:
