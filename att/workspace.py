@@ -13,6 +13,7 @@ from att.code.operations import CodeOperations
 from att.domains import DOMAINS
 from att.events.manager import EventLog
 from att.events.operations import EventOperations
+from att.locking import require_posix
 from att.mcp_hub.manager import McpHub
 from att.mcp_hub.operations import McpOperations
 from att.nat.adapter import NatAdapter
@@ -57,6 +58,7 @@ class Workspace:
         kind: Kind = "embedded",
         url: str | None = None,
     ) -> None:
+        require_posix()
         self.settings = settings or load_settings()
         self.place = Place.of(
             Path(data_dir).expanduser().absolute() if data_dir else self.settings.data_path, self.settings

@@ -6,7 +6,6 @@ import base64
 import binascii
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
@@ -19,6 +18,7 @@ from typing import Literal
 from att.code.folder import Folder
 from att.code.models import FileContent, FileWritten
 from att.errors import Conflict, Invalid, NotFound, PermissionDenied, TooLarge
+from att.locking import LOCK_EX, flock
 
 __all__ = ["read_bytes", "read_file", "write_file"]
 
@@ -134,7 +134,7 @@ def _one_writer(folder: Folder) -> Iterator[None]:
     fd = os.open(folder.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with contextlib.suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            flock(fd, LOCK_EX)
         yield
     finally:
         os.close(fd)

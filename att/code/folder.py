@@ -16,8 +16,6 @@ from att.errors import Invalid, NotFound, PermissionDenied
 
 __all__ = ["Folder"]
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
 
 class Folder:
     """Opens files and folders below `root`. Paths are relative, with forward slashes.
@@ -85,7 +83,7 @@ class Folder:
             try:
                 if make:
                     _make_folder(part, fd)
-                deeper = os.open(part, _DIRECTORY, dir_fd=fd)
+                deeper = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
             except OSError as error:
                 raise _refused(path, error) from None
             finally:

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -31,6 +30,8 @@ Hit = tuple[int, int, str]
 
 def main() -> None:
     """Answer `{pattern, flags, root, limit_bytes}` with `{invalid}`, then each `{path, after, most}` with `{hits}`."""
+    import resource  # not everywhere, and `find` is used where there is none
+
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     query = json.loads(sys.stdin.readline())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,14 +148,14 @@ def _module(match: Match[str], scene: Scene) -> tuple[str, str]:
 
 
 _SIGNALS = {
-    signal.SIGSEGV: ("It crashed in native code (invalid memory access).", "Set PYTHONFAULTHANDLER=1 to see where."),
-    signal.SIGBUS: ("It crashed in native code (bus error).", "Set PYTHONFAULTHANDLER=1; is a disk or /dev/shm full?"),
-    signal.SIGILL: ("It used an instruction that this CPU lacks.", "Install packages that are built for this machine."),
-    signal.SIGFPE: ("It crashed in native arithmetic.", "Set PYTHONFAULTHANDLER=1 to see where."),
-    signal.SIGABRT: ("It aborted itself.", "Look at the last lines for the assertion or library that did it."),
-    signal.SIGKILL: ("Somebody killed it, and not through ATT.", "A memory limit, a person or a script; look there."),
-    signal.SIGXCPU: ("It used up its CPU time limit.", "Raise the limit (ulimit -t)."),
-    signal.SIGXFSZ: ("It wrote a file over its size limit.", "Raise the limit (ulimit -f)."),
+    "SIGSEGV": ("It crashed in native code (invalid memory access).", "Set PYTHONFAULTHANDLER=1 to see where."),
+    "SIGBUS": ("It crashed in native code (bus error).", "Set PYTHONFAULTHANDLER=1; is a disk or /dev/shm full?"),
+    "SIGILL": ("It used an instruction that this CPU lacks.", "Install packages that are built for this machine."),
+    "SIGFPE": ("It crashed in native arithmetic.", "Set PYTHONFAULTHANDLER=1 to see where."),
+    "SIGABRT": ("It aborted itself.", "Look at the last lines for the assertion or library that did it."),
+    "SIGKILL": ("Somebody killed it, and not through ATT.", "A memory limit, a person or a script; look there."),
+    "SIGXCPU": ("It used up its CPU time limit.", "Raise the limit (ulimit -t)."),
+    "SIGXFSZ": ("It wrote a file over its size limit.", "Raise the limit (ulimit -f)."),
 }
 
 
@@ -166,7 +165,7 @@ def _from_exit(exit_record: ExitRecord | None, lines: Sequence[str]) -> Diagnosi
     evidence = [line for line in lines if line.strip()][-3:]
     if exit_record.signal is not None:
         name = exit_record.signal_name or str(exit_record.signal)
-        known = _SIGNALS.get(exit_record.signal)  # type: ignore[call-overload]
+        known = _SIGNALS.get(name)
         summary, remedy = known or (f"Signal {name} ended it, and not through ATT.", "Find out who sent it.")
         return Diagnosis(summary=f"{summary} ({name})", remedy=remedy, evidence=evidence)
     if exit_record.code is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import select
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from att.errors import Busy, Invalid, NotFound, StartFailed
+from att.locking import LOCK_EX, LOCK_NB, flock, require_posix
 from att.runtime import proctree
 from att.runtime.rundir import RUN_MARK, RunDirectory
 from att.runtime.runids import is_run_id, new_run_id
@@ -90,8 +90,9 @@ class Launcher:
 
         Takes the project's lock; whether one already runs is the caller's question, asked under the same lock.
         Raises StartFailed with the cause in `details["reason"]` (`missing_executable`, `not_executable`,
-        `exec_format`, `missing_cwd`, `shim`), Invalid and Busy.
+        `exec_format`, `missing_cwd`, `shim`), Invalid, Busy, and NotSupported on Windows.
         """
+        require_posix()
         executable = _check(spec)
         with self.project_lock(project):
             runs = self.runs(project)
@@ -182,7 +183,7 @@ def _flock(fd: int, project: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise Busy(
@@ -231,7 +232,7 @@ def _start(run: RunDirectory, spec: LaunchSpec, executable: str, tmp: str) -> No
     run.path.mkdir(mode=0o700)
     lock = os.open(run.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        flock(lock, LOCK_EX)
         proctree.write_file(os.fsencode(run.path / "shim.err"), b"")
         with (run.path / "shim.err").open("ab") as errors, _spawn_shim(lock, errors.fileno()) as shim:
             _furnish(run, spec, tmp)  # while the interpreter starts

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import weakref
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from att.locking import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from att.runtime.models import Supervisor
 
 __all__ = ["Lease"]
@@ -34,7 +34,7 @@ class Lease:
         """Take it if nobody has it, and say who has it now."""
         fd = self._open()
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return False
@@ -66,7 +66,7 @@ class Lease:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            flock(fd, LOCK_SH | LOCK_NB)
         except BlockingIOError:
             return True
         finally:

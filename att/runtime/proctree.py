@@ -1,6 +1,9 @@
 """Look at processes through /proc; imported by the shim, so it uses built-in modules only."""
 
-import posix
+try:
+    import posix
+except ImportError:  # Windows, where importing works and starting a run says that it is not supported
+    import nt as posix  # type: ignore[import-not-found, no-redef, unused-ignore]  # pyright: ignore
 
 __all__ = [
     "boot_id",
@@ -28,8 +31,9 @@ def read_file(path: bytes) -> bytes:
         posix.close(fd)
 
 
-def write_file(path: bytes, data: bytes, flags: int = posix.O_CREAT | posix.O_TRUNC) -> None:
-    """Write a short private file. Raises OSError."""
+def write_file(path: bytes, data: bytes, flags: "int | None" = None) -> None:
+    """Write a short private file, anew unless `flags` say otherwise. Raises OSError."""
+    flags = posix.O_CREAT | posix.O_TRUNC if flags is None else flags
     fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC | flags, 0o600)
     try:
         posix.write(fd, data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from att.errors import TimedOut
+from att.locking import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from att.runtime import proctree
 from att.runtime.exits import exit_record
 from att.runtime.models import ExitRecord
@@ -103,7 +103,7 @@ class RunDirectory:
 
     def alive(self) -> bool:
         """Say whether the shim holds the run's lock, the only proof of life."""
-        with self._lock(fcntl.LOCK_SH) as free:
+        with self._lock(LOCK_SH) as free:
             return not free
 
     def phase(self) -> RunPhase:
@@ -193,7 +193,7 @@ class RunDirectory:
         Processes are ended only if this is the boot and the host of the record, and only those with the recorded pid
         and start time or with the run's mark in their environment.
         """
-        with self._lock(fcntl.LOCK_EX) as free:
+        with self._lock(LOCK_EX) as free:
             if not free or self.exit_facts() is not None:
                 return False
             state = self.state()
@@ -261,11 +261,11 @@ class RunDirectory:
 
 def _try_flock(fd: int, kind: int) -> bool:
     """Take a flock if no shim holds it; somebody who only looks holds it for a moment, hence more than one try."""
-    for _attempt in range(5 if kind == fcntl.LOCK_EX else 1):
+    for _attempt in range(5 if kind == LOCK_EX else 1):
         try:
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+            flock(fd, kind | LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.002 if kind == fcntl.LOCK_EX else 0)
+            time.sleep(0.002 if kind == LOCK_EX else 0)
         else:
             return True
     return False

@@ -10,11 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from att.runtime.segments import RECORD_BYTES
-
 __all__ = ["Block", "RunLog"]
 
 _RECORD = struct.Struct("<QQIBBH")
+RECORD_BYTES = _RECORD.size
 _RECORDS_AT_ONCE = 1024
 _BYTES_AT_ONCE = 1 << 20
 _FIRST_SHARE = 16

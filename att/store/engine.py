@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, PoolProxiedConnection, create_engine, event, 
 from sqlalchemy.engine import make_url
 
 from att.errors import Busy, Conflict, Unavailable
+from att.locking import LOCK_EX, flock
 
 __all__ = ["Changes", "Store"]
 
@@ -96,7 +96,7 @@ class Store:
         head = max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
         lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            flock(lock, LOCK_EX)
             current = self._revision()
             if current is not None and current > head:
                 raise Conflict(f"{self.path} was written by a newer ATT (schema {current}); upgrade jupyter-att.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import threading
@@ -14,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from att.errors import ATTError, Busy
+from att.locking import LOCK_EX, LOCK_NB, flock
 from att.runtime.launcher import Launcher
 from att.runtime.rundir import RunDirectory
 from att.testing.models import TestFailure, TestOutcome, TestRun
@@ -256,7 +256,7 @@ def _try_lock(suite: SuiteRun) -> int | None:
     except (ATTError, FileNotFoundError):
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(fd, LOCK_EX | LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         return None
