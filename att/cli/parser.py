@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from att.cli.arguments import add_arguments
+from att.cli.serving import WORDS, add_serving
 from att.domains import DOMAINS
 from att.errors import error_classes
 from att.operations import REGISTRY, Operation
@@ -46,18 +47,24 @@ def build_parser() -> argparse.ArgumentParser:
     groups: dict[str, Any] = {"": parser.add_subparsers(title="groups", metavar="GROUP", prog="att")}
     for operation in offered():
         _add(groups, operation)
+    add_serving(_group(groups, WORDS.split()[:-1], "Serve agents over MCP."), _common())
     return parser
+
+
+def _group(groups: dict[str, Any], words: list[str], told: str) -> Any:
+    """Return the group of these words, made if it is not there yet."""
+    for depth in range(1, len(words) + 1):
+        path = " ".join(words[:depth])
+        if path not in groups:
+            group = groups[" ".join(words[: depth - 1])].add_parser(words[depth - 1], help=told, description=told)
+            group.set_defaults(parser=group)
+            groups[path] = group.add_subparsers(title="verbs", metavar="VERB", prog=f"att {path}")
+    return groups[" ".join(words)]
 
 
 def _add(groups: dict[str, Any], operation: Operation) -> None:
     words = operation.cli.split()
-    for depth in range(1, len(words)):
-        path = " ".join(words[:depth])
-        if path not in groups:
-            told = (operation.owner.__doc__ or "").partition("\n")[0]
-            group = groups[" ".join(words[: depth - 1])].add_parser(words[depth - 1], help=told, description=told)
-            group.set_defaults(parser=group)
-            groups[path] = group.add_subparsers(title="verbs", metavar="VERB", prog=f"att {path}")
+    _group(groups, words[:-1], (operation.owner.__doc__ or "").partition("\n")[0])
     leaf = groups[" ".join(words[:-1])].add_parser(
         words[-1],
         help=operation.summary.replace("%", "%%"),
@@ -95,6 +102,8 @@ def overview() -> str:
     for operation in offered():
         group, _, verb = operation.cli.rpartition(" ")
         verbs.setdefault(group, []).append(verb)
+    group, _, verb = WORDS.rpartition(" ")
+    verbs.setdefault(group, []).append(verb)
     width = max(map(len, verbs))
     lines = [f"  {group:<{width}}  {', '.join(names)}" for group, names in verbs.items()]
     return "\n".join(

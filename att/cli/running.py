@@ -6,7 +6,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Any
@@ -35,11 +36,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     if getattr(parsed, "version", False):
         print(version("jupyter-att"))  # noqa: T201
         return 0
+    if by_hand := getattr(parsed, "by_hand", None):
+        return _perform(parsed, lambda _: lambda session: by_hand(session) or 0)
     operation: Operation | None = getattr(parsed, "operation", None)
     if operation is None:
         _show_help(parsed)
         return 0 if not words else 2
-    return _perform(operation, parsed, rest)
+    return _perform(parsed, partial(_prepare, operation, parsed, rest))
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -63,13 +66,21 @@ def _show_help(parsed: argparse.Namespace) -> None:
         parsed.parser.print_help()
 
 
-def _perform(operation: Operation, parsed: argparse.Namespace, rest: list[str]) -> int:
+def _prepare(
+    operation: Operation, parsed: argparse.Namespace, rest: list[str], output: Output
+) -> Callable[[Session], int]:
+    """Return the call with its arguments, which are looked at before anything is opened."""
+    given, follow = given_arguments(operation, parsed, rest), getattr(parsed, "follow", False)
+    return lambda session: _call(session, operation, given, output, follow=follow)
+
+
+def _perform(parsed: argparse.Namespace, prepare: Callable[[Output], Callable[[Session], int]]) -> int:
     output = Output(as_json=getattr(parsed, "json", False))
     where = [getattr(parsed, name, None) for name in ("att_url", "att_token", "att_data_dir")]
     try:
-        given = given_arguments(operation, parsed, rest)
+        act = prepare(output)
         with open_session(*where) as session:
-            return _call(session, operation, given, output, follow=getattr(parsed, "follow", False))
+            return act(session)
     except ATTError as error:
         output.error(error)
         return error.exit_code
@@ -80,7 +91,7 @@ def _perform(operation: Operation, parsed: argparse.Namespace, rest: list[str]) 
         # The reader has seen enough; keep the interpreter from flushing into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as defect:
-        logging.getLogger("att").debug("%s failed", operation.name, exc_info=True)
+        logging.getLogger("att").debug("%s failed", parsed.parser.prog, exc_info=True)
         output.error(Internal(f"{type(defect).__name__}: {defect}. A defect of ATT; ATT_LOG_LEVEL=DEBUG shows where."))
         return Internal.exit_code
     return 0

@@ -168,7 +168,7 @@ class _Surface:
 
     async def read_resource(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
-        with _protocol_errors():
+        with _protocol_errors(uri=uri):
             address, given = self._library.find(uri)
             await self._permitted(ctx, address.beside)
             working = self._work(address.operation, lambda: address.read(self._call, uri, given), ctx.request)
@@ -177,7 +177,7 @@ class _Surface:
 
     async def subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         uri = str(params.uri)
-        with _protocol_errors():
+        with _protocol_errors(uri=uri):
             address, given = self._library.find(uri)
             await self._permitted(ctx, address.beside)
             await self._work(address.operation, lambda: address.read(self._call, uri, given), ctx.request)
@@ -236,13 +236,13 @@ def _nothing() -> None:
 
 
 @contextmanager
-def _protocol_errors() -> Iterator[None]:
+def _protocol_errors(**more: Any) -> Iterator[None]:
     """Tell errors where MCP has no result for them: as a JSON-RPC error with the problem document as data."""
     try:
         yield
     except ATTError as error:
         code = types.INVALID_PARAMS if error.status < 500 else types.INTERNAL_ERROR
-        raise MCPError(code, error.message, problem_of(error)) from error
+        raise MCPError(code, error.message, {**problem_of(error), **more}) from error
     except MCPError:
         raise
     except Exception as error:

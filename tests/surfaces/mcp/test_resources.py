@@ -136,7 +136,7 @@ async def test_an_address_that_cannot_be_read_is_an_error_with_the_problem(
     async with connect() as client:
         with pytest.raises(MCPError) as caught:
             await client.read_resource(uri)
-    assert (caught.value.code, caught.value.data["code"]) == (-32602, code)
+    assert (caught.value.code, caught.value.data["code"], caught.value.data["uri"]) == (-32602, code, uri)
 
 
 async def test_a_path_outside_the_project_is_refused(connect: Connect, workspace: Workspace, tmp_path: Path) -> None:
