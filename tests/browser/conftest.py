@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.workshop import Workshop
 from tests.support.browser import Lab, chromium, start_lab
-from tests.support.labextension import built_labextension
+from tests.support.labextension import built_labextension, install_panel
 from tests.support.servers import Home, Server
 
 
@@ -34,9 +35,7 @@ def labextension(home: Home) -> Path | None:
     """The panel as this JupyterLab loads it; None on a laptop without Node."""
     built = built_labextension()
     if built is not None:
-        place = home.root / "share" / "labextensions" / "jupyter-att"
-        place.parent.mkdir(parents=True)
-        place.symlink_to(built)
+        install_panel(home, built)
     return built
 
 
@@ -52,3 +51,26 @@ def lab(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Ite
     context = browser.new_context(viewport={"width": 1360, "height": 860})
     yield Lab(server, context.new_page(), re.sub(r"\W+", "-", request.node.name))
     context.close()
+
+
+@pytest.fixture(scope="module")
+def panel(browser: Browser, server: Server, labextension: Path | None, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """One window for the tests of a module: loading JupyterLab takes most of their time."""
+    if labextension is None:
+        pytest.skip("The panel is not built: no Node on this machine.")
+    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    lab = Lab(server, context.new_page(), request.module.__name__.rpartition(".")[2])
+    lab.open()
+    yield lab
+    context.close()
+
+
+@pytest.fixture
+def shop(panel: Lab) -> Iterator[Workshop]:
+    """The sidebar beside an empty main area, and no projects."""
+    panel.empty()
+    panel.execute("jupyter-att:show-projects")
+    made = Workshop(panel)
+    yield made
+    made.clear()
+    assert (panel.errors, panel.off_site) == ([], [])

@@ -12,16 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from tests.support.servers import Home, Server
+from tests.support.waiting import eventually
 
 __all__ = ["SCREENSHOTS", "TOKEN", "Lab", "chromium", "start_lab"]
 
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 TOKEN = "lab-token"
-_QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--enable-precise-memory-info",
+    "--js-flags=--expose-gc",
+]
+_HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
 
 
@@ -37,8 +48,9 @@ def _program() -> str:
 def chromium() -> Iterator[Browser]:
     """Start a browser that calls nobody by itself. Skips without one, and fails where CI is set."""
     program = _program()
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_QUIET)
+        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -80,15 +92,20 @@ class Lab:
         """Show the workspace, or a file in it, and wait until JupyterLab is there."""
         self.page.set_default_timeout(_PATIENCE_MS)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.route("**/*", self._guard)
+        self.page.on("request", self._note)
         tree = f"/tree/{path}" if path else ""
         self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
         return self.ready()
 
     def reload(self) -> Page:
-        """Load the page again, once JupyterLab has saved what is open."""
+        """Load the page again; `saved` says when JupyterLab will open the same views."""
         self.page.reload()
         return self.ready()
+
+    def saved(self, *words: str) -> None:
+        """Wait until JupyterLab has saved a layout of this workspace in which these words are."""
+        address = f"{self.url}lab/api/workspaces/{self.workspace}?token={TOKEN}"
+        eventually(lambda: all(word in httpx.get(address, trust_env=False, timeout=30).text for word in words))
 
     def ready(self) -> Page:
         """Wait until JupyterLab has restored its views."""
@@ -102,6 +119,18 @@ class Lab:
         self.page.evaluate(
             "async ([id, args]) => { await window.jupyterapp.commands.execute(id, args); }", [command, arguments]
         )
+
+    def set(self, plugin: str, **settings: Any) -> None:
+        """Keep only these settings of a plugin, and load the page again to have them read."""
+        self.page.evaluate(
+            "([id, raw]) => window.jupyterapp.serviceManager.settings.save(id, raw)", [plugin, json.dumps(settings)]
+        )
+        self.reload()
+
+    def empty(self) -> None:
+        """Close everything in the main area but a launcher."""
+        self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.close())")
+        self.page.locator(".jp-Launcher").first.wait_for()
 
     def theme(self, name: str) -> None:
         """Change the theme: JupyterLab Light or JupyterLab Dark."""
@@ -119,9 +148,6 @@ class Lab:
             self.page.screenshot(path=SCREENSHOTS / f"{name}-dark.png")
             self.theme("JupyterLab Light")
 
-    def _guard(self, route: Route) -> None:
-        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost"):
-            route.fallback()
-        else:
-            self.off_site.append(route.request.url)
-            route.abort()
+    def _note(self, request: Request) -> None:
+        if urlsplit(request.url).hostname not in (*_HERE, None):
+            self.off_site.append(request.url)

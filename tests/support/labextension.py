@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SOURCES", "build_hook", "built_labextension"]
+from tests.support.servers import Home
+
+__all__ = ["SOURCES", "build_hook", "built_labextension", "install_panel"]
 
 SOURCES = Path(__file__).parents[2] / "jupyter_ext" / "labextension"
 
@@ -32,3 +34,10 @@ def built_labextension() -> Path | None:
             raise
         return None
     return built
+
+
+def install_panel(home: Home, built: Path) -> None:
+    """Put the built panel where a server of this home finds it, before the environment's own."""
+    place = home.root / "share" / "labextensions" / "jupyter-att"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(built)

@@ -64,8 +64,13 @@ function activate(
   }
   if (statusBar) {
     const item = new StatusItem(projects, show);
-    statusBar.registerStatusItem(PLUGIN, { item, align: 'left', rank: 100 });
-    settings.changed.connect(() => item.setHidden(!settings.statusBar));
+    statusBar.registerStatusItem(PLUGIN, {
+      item,
+      align: 'left',
+      rank: 100,
+      isActive: () => settings.statusBar,
+      activeStateChanged: settings.changed
+    });
   }
   void registry
     ?.load(PLUGIN)

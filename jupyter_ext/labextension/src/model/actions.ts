@@ -59,6 +59,7 @@ export class Actions {
       const now = state ? face(state).word.toLowerCase() : 'gone';
       throw new Error(`it is ${now}, not ${wait}, after ${duration(waitSeconds)}. It goes on; look at its log.`);
     });
+    await this._projects.refresh.ask(id); // an event has told the end, but not yet how
     const status = this._projects.get(id);
     if (status && face(status).trouble === 'crashed') {
       await this._projects.explained(id);

@@ -1,6 +1,6 @@
 /** How a project looks to a person: a word, an icon's name and a tone for each state, and what counts as trouble. */
 
-import type { ProjectStatus } from '../api/types';
+import type { ExitRecord, ProjectStatus } from '../api/types';
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle' | 'odd';
 export type Mark = 'healthy' | 'running' | 'busy' | 'warn' | 'bad' | 'stopped' | 'done' | 'unknown';
@@ -35,6 +35,7 @@ const STATES: { [state: string]: Face } = {
 
 const CRASHED: Face = { tone: 'bad', mark: 'bad', word: 'Crashed', trouble: 'crashed', alive: false };
 const FINISHED: Face = { tone: 'idle', mark: 'done', word: 'Finished', trouble: null, alive: false };
+const ENDED: Face = { ...FINISHED, word: 'Ended' };
 const SETTING_UP: Face = { tone: 'busy', mark: 'busy', word: 'Setting up', trouble: null, alive: false };
 const NOT_SET_UP: Face = { tone: 'bad', mark: 'bad', word: 'Setup failed', trouble: 'crashed', alive: false };
 
@@ -51,13 +52,13 @@ export function face(status: ProjectStatus): Face {
     return RUNNING[runtime.health] ?? unknown(runtime.health, true);
   }
   if (runtime.state === 'exited') {
-    return endedWell(status) ? FINISHED : CRASHED;
+    return runtime.exit === null ? ENDED : endedWell(runtime.exit) ? FINISHED : CRASHED;
   }
   return STATES[runtime.state] ?? unknown(runtime.state, false);
 }
 
-function endedWell({ runtime: { exit } }: ProjectStatus): boolean {
-  return exit === null || exit.requested || exit.code === 0;
+function endedWell({ requested, code }: ExitRecord): boolean {
+  return requested || code === 0;
 }
 
 function unknown(word: string, alive: boolean): Face {

@@ -47,7 +47,7 @@ export function addCommands(app: JupyterFrontEnd, tools: ITools, show: () => voi
     suits: (project: string) => boolean = () => true
   ) => {
     commands.addCommand(id, {
-      label: args => (typeof args['project'] === 'string' ? `${label} of ${args['project']}` : `${label}…`),
+      label: args => (typeof args['project'] === 'string' ? `${label} ${args['project']}` : `${label} a Project…`),
       icon,
       execute: async args => {
         const project = await projectOf(args, tools.projects, label, suits);
@@ -59,9 +59,9 @@ export function addCommands(app: JupyterFrontEnd, tools: ITools, show: () => voi
   onProject(COMMANDS.start, 'Start', runIcon, id => tools.actions.run('start', id), id => !alive(id));
   onProject(COMMANDS.stop, 'Stop', stopIcon, id => tools.actions.run('stop', id), alive);
   onProject(COMMANDS.restart, 'Restart', refreshIcon, id => tools.actions.run('restart', id), alive);
-  onProject(COMMANDS.log, 'Open the Log', logIcon, tools.openLog);
-  onProject(COMMANDS.tests, 'Open the Tests', testsIcon, tools.openTests);
-  onProject(COMMANDS.page, 'Open the Page', openIcon, tools.openPage, alive);
+  onProject(COMMANDS.log, 'Open the Log of', logIcon, tools.openLog);
+  onProject(COMMANDS.tests, 'Open the Tests of', testsIcon, tools.openTests);
+  onProject(COMMANDS.page, 'Open the Page of', openIcon, tools.openPage, alive);
   for (const command of Object.values(COMMANDS)) {
     palette?.addItem({ command, category: CATEGORY });
   }
@@ -81,7 +81,7 @@ async function projectOf(
     Notification.info('There is no project for that.');
     return null;
   }
-  const answer = await InputDialog.getItem({ title: label, label: 'Project', items });
+  const answer = await InputDialog.getItem({ title: `${label} a Project`, label: 'Project', items });
   return answer.button.accept ? answer.value : null;
 }
 

@@ -1,0 +1,137 @@
+"""The panel in a real JupyterLab: the sidebar, the status bar and the commands follow real projects."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import psutil
+from playwright.sync_api import Route, expect
+
+from tests.browser.workshop import Workshop
+from tests.support.waiting import eventually
+
+CRASHING = """\
+import pathlib, sys, time
+print("importing 3 files", flush=True)
+while not pathlib.Path("now").exists():
+    time.sleep(0.01)
+raise ConnectionError("the database is gone")
+"""
+# When the page first shows the words, by the same clock as the server's.
+WATCH = """
+words => { window.shownAt = {}; const look = () => { for (const [key, word] of Object.entries(words))
+    if (!(key in window.shownAt) && document.querySelector(key)?.textContent.includes(word))
+        window.shownAt[key] = Date.now() / 1000; };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
+"""
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_an_empty_sidebar_says_what_to_do_and_projects_appear_whoever_makes_and_starts_them(shop: Workshop) -> None:
+    expect(shop.page.get_by_text("No projects yet")).to_be_visible()
+    expect(shop.bar).to_have_text("ATT: nothing runs")
+    shop.lab.screenshot("panel-empty")
+    shop.project("web", title="Web shop")
+    expect(shop.card("web", "stopped")).to_contain_text("Web shop")
+    shop.start("web")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    expect(shop.bar).to_have_text("1 running")
+    shop.lab.server.api.delete("projects/web")
+    expect(shop.card("web")).to_have_count(0)
+
+
+def test_start_restart_and_stop_by_click_move_a_real_process(shop: Workshop) -> None:
+    shop.project("web")
+    shop.click("Start", "web")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    first = shop.status("web")["pid"]
+    assert alive(first)
+    shop.click("Restart", "web")
+    eventually(lambda: shop.status("web")["pid"] not in (None, first))
+    second = shop.status("web")["pid"]
+    assert alive(second)
+    assert not alive(first)
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    shop.click("Stop", "web")
+    expect(shop.card("web", "stopped")).to_contain_text("Stopped")
+    assert not alive(second)
+    expect(shop.bar).to_have_text("ATT: nothing runs")
+
+
+def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_within_two_seconds(shop: Workshop) -> None:
+    folder = shop.project("nightly", CRASHING)
+    shop.start("nightly")
+    expect(shop.card("nightly", "running")).to_contain_text("Healthy")
+    words = {".jp-att-Status": "1 crashed", ".jp-att-Trouble-reason": "the database is gone"}
+    words[".jp-att-Trouble-lines"] = "ConnectionError: the database is gone"
+    shop.page.evaluate(WATCH, words)
+    (folder / "now").touch()
+    expect(shop.card("nightly", "exited")).to_contain_text("Crashed")
+    expect(shop.card("nightly").locator(".jp-att-Trouble-lines")).to_contain_text("importing 3 files")
+    shown = shop.page.wait_for_function(f"Object.keys(window.shownAt).length == {len(words)} && window.shownAt")
+    ended = datetime.fromisoformat(shop.status("nightly")["exit"]["exited_at"]).timestamp()
+    assert {place for place, at in shown.json_value().items() if at - ended >= 2.0} == set()
+
+
+def test_an_unhealthy_project_turns_the_status_bar(shop: Workshop) -> None:
+    probe = {"kind": "command", "command": [sys.executable, "-c", "raise SystemExit('no')"], "period_seconds": 0.2}
+    shop.project("slow", probes=[{**probe, "failure_threshold": 1}])
+    shop.start("slow")
+    expect(shop.card("slow")).to_contain_text("Unhealthy")
+    expect(shop.bar).to_have_text("1 unhealthy · 1 running")
+    shop.bar.click()
+    expect(shop.page.locator(".jp-att-Sidebar")).to_be_visible()
+
+
+def test_a_start_that_fails_tells_why_and_leads_to_the_log(shop: Workshop) -> None:
+    shop.project("broken", "import left_out_of_the_environment\n")
+    shop.click("Start", "broken")
+    message = shop.page.locator(".jp-toast-wrapper, .Toastify__toast").filter(has_text="left_out_of_the_environment")
+    expect(message).to_contain_text("is missing")
+    message.get_by_role("button", name="Open log").click()
+    expect(shop.page.get_by_role("log", name="Log of broken")).to_contain_text("ModuleNotFoundError")
+
+
+def test_commands_act_on_a_named_project_or_ask_which_and_a_setting_hides_the_status_item(shop: Workshop) -> None:
+    shop.project("web")
+    expect(shop.page.locator(".jp-LauncherCard", has_text="Projects")).to_be_visible()
+    shop.lab.execute("jupyter-att:start", project="web")
+    expect(shop.card("web", "running")).to_be_visible()
+    shop.lab.execute("apputils:activate-command-palette")
+    shop.page.locator("#modal-command-palette input, .lm-CommandPalette-input").first.fill("stop a project")
+    shop.page.locator(".lm-CommandPalette-item", has_text="Stop a Project…").click()
+    shop.page.locator(".jp-Dialog").get_by_role("button", name="OK").click()
+    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.lab.set("jupyter-att:plugin", statusBar=False)
+    expect(shop.bar).to_be_hidden()
+    shop.lab.set("jupyter-att:plugin")
+    expect(shop.bar).to_be_visible()
+
+
+def test_a_project_is_made_from_a_template_by_hand(shop: Workshop) -> None:
+    shop.made.append("demo")
+    shop.page.get_by_role("button", name="New project").first.click()
+    form = shop.page.locator(".jp-Dialog")
+    form.get_by_label("Name").fill("demo")
+    form.get_by_label("Folder on the server").fill(str(shop.lab.server.home.work / "demo"))
+    form.get_by_role("button", name="Create").click()
+    expect(shop.card("demo", "stopped")).to_be_visible()
+    shop.click("Start", "demo")
+    expect(shop.card("demo", "running")).to_contain_text("Healthy")
+
+
+def test_a_server_of_another_version_is_reported_and_still_shown(shop: Workshop) -> None:
+    def newer(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "api_version": "2.0", "unheard": "of"})
+
+    shop.project("web")
+    shop.page.route("**/api/v1/health*", newer)
+    shop.lab.reload()
+    expect(shop.page.locator(".jp-att-Banner", has_text="the server 2.0")).to_be_visible()
+    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.page.unroute("**/api/v1/health*")

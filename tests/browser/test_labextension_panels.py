@@ -1,0 +1,151 @@
+"""The panels of the main area: logs and tests of real projects, also after a reload and a restart of the server."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.browser.workshop import Workshop
+from tests.support.browser import Lab, start_lab
+from tests.support.labextension import install_panel
+from tests.support.servers import Home
+from tests.support.waiting import eventually
+
+MANY = 3000
+LINES = f"""\
+import sys, time
+for n in range({MANY}):
+    print("line", n, flush=n % 100 == 99)
+print("\\x1b[31mred\\x1b[0m alert", file=sys.stderr, flush=True)
+time.sleep(1000)
+"""
+COUNTING = """\
+import time
+for n in range(100_000):
+    print("tick", n, flush=True)
+    time.sleep(0.02)
+"""
+TESTS = """\
+import time
+import pytest
+
+@pytest.mark.parametrize("n", range(6))
+def test_good(n):
+    time.sleep(0.3)
+
+def test_prices_are_rounded():
+    price = 0.1 + 0.2
+    print("price is", price)
+    assert price == 0.3
+"""
+
+
+def log(shop: Workshop, name: str) -> Locator:
+    return shop.page.get_by_role("log", name=f"Log of {name}")
+
+
+def texts(shop: Workshop, name: str) -> list[str]:
+    """All lines that the panel keeps, as its download gives them."""
+    with shop.page.expect_download() as download:
+        shop.page.get_by_role("button", name="Download these lines").click()
+    return Path(download.value.path()).read_text().splitlines()
+
+
+def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separates(shop: Workshop) -> None:
+    shop.project("chatty", LINES)
+    shop.start("chatty")
+    shop.click("Open the log", "chatty")
+    rows = log(shop, "chatty")
+    alert = rows.locator(".jp-att-Log-row.jp-att-mod-stderr")
+    expect(alert).to_have_text("errred alert")
+    expect(alert.locator(".jp-att-ansi-fg1")).to_have_text("red")
+    assert rows.locator(".jp-att-Log-row").count() < 100
+    shop.page.get_by_role("searchbox", name="Search the log").fill("line 1234")
+    shop.page.get_by_role("searchbox", name="Search the log").press("Enter")
+    expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
+    expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_be_visible()
+    shop.lab.screenshot("panel-log-search")
+    shop.lab.server.post("projects/chatty/runtime/restart")
+    expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_contain_text("new lines")
+    expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
+    shop.page.get_by_role("button", name="Follow: go to the newest lines").click()
+    expect(alert.last).to_be_visible()
+    kept = eventually(lambda: (found := texts(shop, "chatty")).count("red alert") == 2 and found)
+    assert sum(line.startswith("--- Run") for line in kept) == 2
+    second = kept[[n for n, line in enumerate(kept) if line.startswith("--- Run")][1] + 1 :]
+    assert second == [*(f"line {n}" for n in range(MANY)), "red alert"]
+
+
+def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_has_it(shop: Workshop) -> None:
+    folder = shop.project("sums")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_prices.py").write_text(TESTS)
+    shop.click("Open the tests", "sums")
+    expect(shop.page.get_by_text("have not been run yet")).to_be_visible()
+    shop.page.get_by_role("button", name="Run the tests").click()
+    result = shop.page.locator(".jp-att-Result")
+    expect(result.get_by_role("progressbar")).to_be_visible()
+    failure = shop.page.locator(".jp-att-Failure[data-nodeid='tests/test_prices.py::test_prices_are_rounded']")
+    expect(failure.locator(".jp-att-mod-error").first).to_contain_text("assert")
+    expect(result.locator(".jp-att-Result-head")).to_contain_text("Failed")
+    expect(result.locator(".jp-att-Result-head")).to_contain_text("1 failed")
+    expect(result.locator(".jp-att-Result-head")).to_contain_text("6 passed")
+    (run,) = shop.lab.server.get("projects/sums/test/runs")["runs"]
+    assert (run["failed"], run["passed"], run["status"]) == (1, 6, "failed")
+    expect(shop.card("sums")).to_contain_text("6 passed, 1 failed")
+    shop.lab.screenshot("panel-tests")
+    (folder / "tests" / "test_prices.py").write_text(TESTS.replace("0.1 + 0.2", "0.3"))
+    shop.page.get_by_role("button", name="Run the tests that failed again").click()
+    expect(result.locator(".jp-att-Result-head")).to_contain_text("1 passed")
+    expect(failure).to_have_count(0)
+
+
+def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> None:
+    shop.project("chatty", LINES)
+    shop.start("chatty")
+    shop.click("Open the tests", "chatty")
+    shop.click("Open the log", "chatty")
+    expect(log(shop, "chatty")).to_contain_text("red alert")
+    shop.lab.saved("jupyter-att-log:chatty", "jupyter-att-tests:chatty", "jupyter-att-projects")
+    shop.lab.reload()
+    expect(shop.card("chatty", "running")).to_be_visible()
+    expect(log(shop, "chatty")).to_contain_text("red alert")
+    expect(shop.page.get_by_role("tab", name="chatty tests")).to_be_visible()
+    lines = [line for line in texts(shop, "chatty") if not line.startswith("---")]
+    assert lines[-2:] == [f"line {MANY - 1}", "red alert"]
+    assert len(lines) == len(set(lines))
+
+
+def test_views_go_on_where_they_were_when_the_server_is_killed_and_started_again(
+    browser: Browser, labextension: Path | None, tmp_path: Path
+) -> None:
+    if labextension is None:
+        pytest.skip("The panel is not built: no Node on this machine.")
+    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    with Home(tmp_path).closing() as home:
+        install_panel(home, labextension)
+        first = start_lab(home)
+        shop = Workshop(Lab(first, context.new_page(), "killed"))
+        shop.lab.open()
+        jupyterlabs_own = shop.page.get_by_role("dialog", name="Server Connection Error")
+        shop.page.add_locator_handler(jupyterlabs_own, lambda: jupyterlabs_own.get_by_role("button").last.click())
+        shop.lab.execute("jupyter-att:show-projects")
+        shop.project("ticker", COUNTING)
+        shop.start("ticker")
+        shop.click("Open the log", "ticker")
+        expect(log(shop, "ticker")).to_contain_text("tick 20")
+        first.end(signal.SIGKILL)
+        expect(shop.bar).to_have_text("ATT disconnected")
+        expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("Trying again")
+        expect(shop.card("ticker", "running")).to_be_visible()
+        shop.lab.screenshot("panel-disconnected", dark=False)
+        shop.lab.server = start_lab(home, f"--ServerApp.port={urlsplit(shop.lab.url).port}")
+        expect(shop.bar).to_have_text("1 running")
+        seen = len(texts(shop, "ticker"))
+        ticks = eventually(lambda: len(lines := texts(shop, "ticker")) > seen + 50 and lines[1:])
+        assert ticks == [f"tick {n}" for n in range(len(ticks))]
+    context.close()

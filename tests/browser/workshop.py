@@ -1,0 +1,63 @@
+"""Small real projects for the tests of the panel, gone when the test is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+from tests.support.browser import Lab
+
+__all__ = ["Workshop"]
+
+SERVING = "import time\nprint('ready', flush=True)\ntime.sleep(1000)\n"
+
+
+@dataclass
+class Workshop:
+    """Makes projects over REST and finds what the panel shows of them."""
+
+    lab: Lab
+    made: list[str] = field(default_factory=list)
+
+    @property
+    def page(self) -> Page:
+        return self.lab.page
+
+    def project(self, name: str, program: str = SERVING, **settings: Any) -> Path:
+        """Register a project that runs `program`; return its folder."""
+        folder = self.lab.server.home.work / name
+        folder.mkdir(exist_ok=True)
+        (folder / "app.py").write_text(program)
+        self.made.append(name)
+        self.lab.server.post("projects", id=name, path=str(folder), command=["{python}", "app.py"], **settings)
+        return folder
+
+    def status(self, name: str) -> Any:
+        """What the server says."""
+        return self.lab.server.get(f"projects/{name}/runtime/status")
+
+    def start(self, name: str) -> Any:
+        """Start it as somebody else would, over REST."""
+        return self.lab.server.post(f"projects/{name}/runtime/start")
+
+    def card(self, name: str, state: str | None = None) -> Locator:
+        """The project's card in the sidebar, once it shows this state."""
+        wanted = f"[data-state='{state}']" if state else ""
+        return self.page.locator(f".jp-att-Card[data-project='{name}']{wanted}")
+
+    def click(self, action: str, name: str) -> None:
+        """Press a button of the project's card."""
+        self.card(name).get_by_role("button", name=f"{action} {name}", exact=True).click()
+
+    @property
+    def bar(self) -> Locator:
+        """The item in the status bar."""
+        return self.page.locator(".jp-att-Status")
+
+    def clear(self) -> None:
+        """Delete the projects that were made."""
+        for name in self.made:
+            self.lab.server.api.delete(f"projects/{name}")
