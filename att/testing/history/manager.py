@@ -161,7 +161,7 @@ class HistoryManager:
         when there is nothing to load; what is wrong with a single report is told in the result.
         """
         if not files and not reports:
-            raise Invalid("Nothing to load: name files in the project, or send reports.")
+            raise Invalid("Nothing to load: give a path, or name files in the project.")
         folder = self._registry.get(project).path
         if files and folder is None:
             raise NotFound(f"{project} has no folder, so it has no files; send the reports.", project=project)

@@ -100,6 +100,12 @@ def test_a_time_in_the_path_is_in_the_named_zone(home: House) -> None:
     assert home.runs()[0].started_at == datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
+def test_a_time_without_a_zone_in_a_report_is_in_the_named_zone(home: House) -> None:
+    home.write({"a.xml": junit(TESTS, at="2026-07-01T12:00:00"), "b.xml": junit(TESTS, at="2026-07-01T12:00:00+00:00")})
+    home.load("a.xml", "b.xml", tz="Europe/Berlin")
+    assert [run.started_at.hour for run in home.runs()] == [10, 12]
+
+
 def test_the_files_own_time_stands_in_and_that_is_told(home: House) -> None:
     home.write({"log.txt": "2 passed in 0.05s\n"})
     assert home.load("log.txt") == {"log.txt": ("imported", "The report names no time; the file's own stands in.")}
