@@ -72,6 +72,7 @@ class ServerActor:
         self._closing = False
         self._attention = asyncio.Event()
         self._moved = asyncio.Event()
+        self._latest: Connection | None = None
         self._connection: Connection | None = None
         self._attempts = 0
         self._ended_attempts = 0
@@ -117,6 +118,11 @@ class ServerActor:
         self._closing = True
         self._attention.set()
 
+    def kill(self) -> None:
+        """Kill the server's program, which did not end when it was left."""
+        if self._latest is not None:
+            self._latest.kill()
+
     async def _until(self, reached: Callable[[], bool], seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -142,7 +148,7 @@ class ServerActor:
             self._become("connecting")
         self._attempts += 1
         connection = Connection(self.entry.server, self._attention.set, self._timings.connect_seconds)
-        again_at_once = False
+        self._latest, again_at_once = connection, False
         try:
             again_at_once = await self._begun(connection) and await self._looked_after(connection)
         finally:
@@ -167,13 +173,13 @@ class ServerActor:
     async def _begun(self, connection: Connection) -> bool:
         """Wait until the server has shown what it offers; say whether it has."""
         while not connection.ready.done():
-            self._attention.clear()
+            if self._closing or not self._wanted:
+                return False
             waker = asyncio.create_task(self._attention.wait())
             awaited: set[asyncio.Future[Any]] = {connection.ready, waker}
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             waker.cancel()
-            if self._closing or not self._wanted:
-                return False
+            self._attention.clear()
         if connection.ready.cancelled():
             return False
         self._connection = connection

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
@@ -163,6 +165,12 @@ class Connection:
             self._give_up()
         await asyncio.wait({self.task})
         return self.reason
+
+    def kill(self) -> None:
+        """Kill the program, if one runs, with everything that it has started."""
+        if not self.task.done() and self._tail.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._tail.pid, signal.SIGKILL)
 
     def _give_up(self) -> None:
         # A second cancellation would break the client's own way of ending a program: there is only the deadline's.

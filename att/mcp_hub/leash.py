@@ -2,7 +2,8 @@
 
 Stands between ATT and the program as the leader of their process group, and touches neither input nor output. When
 ATT dies, however it dies, the kernel tells this process (Linux), which kills the group; the same happens to what the
-program leaves behind when it ends. Uses nothing but the standard library.
+program leaves behind when it ends. Its first words on standard error are a zero byte and its process id. Uses nothing
+but the standard library.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def main(command: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)
         if os.getppid() != parent:
             return
+    os.write(2, b"\0%d\n" % os.getpid())
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)

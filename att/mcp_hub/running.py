@@ -22,15 +22,16 @@ __all__ = ["Running"]
 
 _GROWING = 4
 """Failures in a row of which each is told; repetitions after that are told when the reason changes."""
-_CLOSE_SECONDS = 1.5
+_LEAVE_SECONDS = 1.0
+_KILL_SECONDS = 3.0
 _log = logging.getLogger("att")
 
 
 class Running:
     """Owns the loop and the actors. The store is written by one thread, in the order of what happened.
 
-    Closing: the actors leave their servers, for a second and a half at most; the loop ends, and with its thread every
-    program that is left; the writer writes what it still has.
+    Closing: the actors leave their servers; programs that have not ended after a second are killed; the loop ends, and
+    with its thread every program that is still left; the writer writes what it still has.
     """
 
     def __init__(self, catalogue: Catalogue, events: EventLog, settings: ATT) -> None:
@@ -41,6 +42,7 @@ class Running:
         self._settings = settings
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="att-mcp-writer")
         self._actors: dict[Key, ServerActor] = {}
+        self._leaving: set[ServerActor] = set()
         self._told: dict[Key, str] = {}
         self.loop = HubLoop()
 
@@ -57,6 +59,8 @@ class Running:
 
         for actor in gone:
             actor.end()
+            self._leaving.add(actor)
+            actor.task.add_done_callback(lambda _, actor=actor: self._leaving.discard(actor))
         timings = Timings(
             health_seconds=self._settings.mcp_health_seconds,
             check_seconds=self._settings.mcp_check_seconds,
@@ -69,7 +73,7 @@ class Running:
 
     def close(self) -> None:
         """End everything, and wait for that."""
-        self.loop.run(_closed([*self._actors.values()], _CLOSE_SECONDS))
+        self.loop.run(_closed([*self._actors.values(), *self._leaving]))
         self.loop.close()
         self._writer.shutdown(wait=True)
 
@@ -77,23 +81,18 @@ class Running:
 
     def changed(self, entry: Entry, before: View, after: View) -> None:
         """Write down a change of state."""
-        told = {"server": entry.server.name, "before": before.state, "after": after.state, "reason": after.reason}
-        self._write(lambda: self._events.append("mcp.state", project=entry.server.project, **told))
+        self._tell("mcp.state", entry, before=before.state, after=after.state, reason=after.reason)
 
     def attempted(self, entry: Entry, view: View, error: str) -> None:
         """Write down an attempt to connect."""
         if error and view.failures > _GROWING and self._told.get(entry.key) == error:
             return
         self._told[entry.key] = error
-        told: dict[str, Any] = {
-            "server": entry.server.name,
-            "connected": not error,
-            "error": error,
-            "failures": view.failures,
-        }
-        self._write(
-            lambda: self._events.append("mcp.connect", project=entry.server.project, server=entry.server.name, **told)
-        )
+        self._tell("mcp.connect", entry, connected=not error, error=error, failures=view.failures)
+
+    def _tell(self, kind: str, entry: Entry, **data: Any) -> None:
+        server = entry.server
+        self._write(lambda: self._events.append(kind, project=server.project, server=server.name, **data))
 
     def offers(self, entry: Entry, snapshot: McpSnapshot) -> None:
         """Keep what a server offers."""
@@ -110,13 +109,18 @@ def _same(entry: Entry, configured: Entry | None) -> bool:
     return entry.server.model_copy(update={"enabled": True}) == configured.server.model_copy(update={"enabled": True})
 
 
-async def _closed(actors: list[ServerActor], seconds: float) -> None:
+async def _closed(actors: list[ServerActor]) -> None:
     import asyncio
 
-    if actors:
+    if not actors:
+        return
+    for actor in actors:
+        actor.end()
+    _, left = await asyncio.wait({actor.task for actor in actors}, timeout=_LEAVE_SECONDS)
+    if left:
         for actor in actors:
-            actor.end()
-        await asyncio.wait({actor.task for actor in actors}, timeout=seconds)
+            actor.kill()
+        await asyncio.wait(left, timeout=_KILL_SECONDS)
 
 
 def _tell_defect(task: asyncio.Task[None]) -> None:

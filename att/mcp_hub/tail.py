@@ -1,4 +1,4 @@
-"""The end of what a server writes to its error output."""
+"""The end of what a server writes to its error output, and who it is."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class ErrorTail:
 
     def __init__(self) -> None:
         self._kept = b""
+        self.pid: int | None = None
+        """The process that leads the program's group, once it has said so."""
 
     def __enter__(self) -> Self:
         self._read_end, write_end = os.pipe()
@@ -53,4 +55,7 @@ class ErrorTail:
                 self._loop.remove_reader(self._read_end)
 
     def _keep(self, block: bytes) -> None:
+        if self.pid is None and block.startswith(b"\0"):
+            pid, _, block = block[1:].partition(b"\n")
+            self.pid = int(pid)
         self._kept = (self._kept + block)[-_KEPT_BYTES:]

@@ -73,8 +73,7 @@ def respond(message: dict[str, Any], options: argparse.Namespace) -> None:
         if result is None:
             return
         reply["result"] = result
-    sys.stdout.write(json.dumps(reply) + "\n")
-    sys.stdout.flush()
+    os.write(1, json.dumps(reply).encode() + b"\n")  # several threads write
 
 
 def main() -> None:
