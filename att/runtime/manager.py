@@ -6,20 +6,18 @@ import logging
 import os
 import shutil
 import socket
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from att.errors import ATTError, Busy, TimedOut
+from att.errors import ATTError
 from att.models import now
 from att.projects.models import Project
 from att.projects.registry import ProjectRegistry
-from att.runtime import policy
 from att.runtime.adapters import Adapter
 from att.runtime.checks import Attempt, Target, ask
+from att.runtime.controls import Controls
 from att.runtime.evidence import Coroner
 from att.runtime.launcher import Launcher, child_environment
 from att.runtime.lease import Lease
@@ -31,14 +29,13 @@ from att.runtime.models import (
     HealthSignal,
     LogPage,
     MetricsSeries,
-    RestartRecord,
     RunPage,
     RunSummary,
     RuntimeStatus,
     Stream,
     Supervisor,
 )
-from att.runtime.rundir import SHIM_MARGIN_SECONDS, RunDirectory
+from att.runtime.rundir import RunDirectory
 from att.runtime.starter import Starter, run_facts
 from att.runtime.states import Row, StateBook
 from att.runtime.supervisor import Supervisor as SupervisorThread
@@ -87,6 +84,7 @@ class RuntimeManager:
         self._logs = ProjectLogs(launcher)
         self._starter = Starter(launcher, self._book, adapters, settings)
         self._coroner = Coroner(self._logs, self._starter)
+        self._controls = Controls(launcher, self._book, self._starter, self._coroner, self._timings)
         me = Supervisor(pid=os.getpid(), host=socket.gethostname(), kind=kind, url=url, since=now())
         self._supervisor = SupervisorThread(
             me,
@@ -130,42 +128,13 @@ class RuntimeManager:
 
         Raises StartFailed, Invalid or NotSupported with what to do, and Busy while a stop takes too long.
         """
-        project = self._registry.get(project_id)
-        deadline = time.monotonic() + self._timings.start_patience
-        while (ending := self._start_or_ending(project)) is not None:
-            if ending.wait(max(0.0, deadline - time.monotonic())) is None:
-                raise Busy(f"Project {project_id!r} is still being stopped; start it when that is done.")
+        self._controls.start(self._registry.get(project_id))
         self._supervisor.notice(project_id)
         return self.status(project_id)
 
-    def _start_or_ending(self, project: Project) -> RunDirectory | None:
-        """Start unless it runs; return the run that has to end before, if there is one."""
-        with self._locked(project.id):
-            setup = self._launcher.latest(project.id, kind="setup")
-            if setup is not None and setup.alive():
-                raise Busy(f"Project {project.id!r} is still being set up; wait for that, or cancel it.")
-            run = self._launcher.latest(project.id)
-            if run is None or run.phase() != "running":
-                self._starter.launch(project, run, by_hand=True)
-                return None
-            with run.watch() as watch:
-                if run.stopping() or watch.app_ended():
-                    return run
-            self._book.change(project.id, lambda row, _at: _wanted(row, run))
-            return None
-
     def stop(self, project_id: str) -> RuntimeStatus:
         """Stop the project and everything it has started. Raises TimedOut and Busy."""
-        project = self._registry.get(project_id)
-        with self._locked(project_id):
-            run = self._launcher.latest(project_id)
-            alive = run is not None and run.phase() == "running"
-            self._book.change(project_id, lambda row, _at: _stopping(row, run) if alive else _stopped(row, None))
-            if run is not None and alive:
-                run.request_stop(project.grace_seconds)
-        if run is not None and alive:
-            self._await_end(project, run)
-            self._book.change(project_id, lambda row, _at: _stopped(row, run))
+        self._controls.stop(self._registry.get(project_id))
         self._supervisor.notice(project_id)
         return self.status(project_id)
 
@@ -174,70 +143,9 @@ class RuntimeManager:
 
         Raises what `start` and `stop` raise.
         """
-        project = self._registry.get(project_id)
-        with self._locked(project_id):
-            run = self._launcher.latest(project_id)
-            alive = run is not None and run.phase() == "running"
-            if run is not None and alive:
-                self._book.change(
-                    project_id,
-                    lambda row, _at: _stopping(row, run).with_(desired="running", pending=trigger),
-                )
-                run.request_stop(project.grace_seconds)
-        if run is None:
-            return self.start(project_id)
-        if alive:
-            self._await_end(project, run)
-        self._launch_again(project, run, trigger, unless_stopped=alive)
+        self._controls.restart(self._registry.get(project_id), trigger)
         self._supervisor.notice(project_id)
         return self.status(project_id)
-
-    def _launch_again(
-        self, project: Project, run: RunDirectory, trigger: Literal["manual", "watchdog"], *, unless_stopped: bool
-    ) -> None:
-        """Start after a restart's stop, unless somebody else did, or asked for a stop meanwhile."""
-        evidence = self._coroner.examine(project, run)
-        with self._launcher.project_lock(project.id):
-            latest = self._launcher.latest(project.id)
-            row = self._book.read(project.id)
-            overtaken = latest is not None and (latest.run_id != run.run_id or latest.phase() == "running")
-            if overtaken or (unless_stopped and row.desired == "stopped"):
-                return
-            at = now()
-            record = RestartRecord(
-                at=at,
-                old_run_id=run.run_id,
-                new_run_id=None,
-                trigger=trigger,
-                exit=evidence.exit,
-                diagnosis=evidence.diagnosis,
-                probes=row.snapshot.results,
-                delay_seconds=0.0,
-                count_in_window=len(policy.in_window(row.snapshot.failures, at, self._timings)),
-                last_lines=evidence.last_lines,
-            )
-            self._starter.launch(project, run, by_hand=True, record=record)
-
-    @contextmanager
-    def _locked(self, project_id: str) -> Iterator[None]:
-        """Hold the project's lock. Raises Busy when another holds it, or the project runs on another machine."""
-        with self._launcher.project_lock(project_id):
-            row = self._book.read(project_id)
-            if row.elsewhere:
-                raise Busy(
-                    f"Project {project_id!r} runs on {row.snapshot.host}, which shares this data directory; act there, "
-                    "or give this machine a data directory of its own.",
-                    host=row.snapshot.host,
-                )
-            yield
-
-    def _await_end(self, project: Project, run: RunDirectory) -> None:
-        if run.wait(project.grace_seconds + SHIM_MARGIN_SECONDS) is None:
-            raise TimedOut(
-                f"Project {project.id!r} has not ended {project.grace_seconds:g} s and a margin after its stop; stop "
-                "it again.",
-                run_id=run.run_id,
-            )
 
     def _stop_all(self) -> None:
         """Stop every project at once, so that it takes as long as the slowest one."""
@@ -397,43 +305,6 @@ class RuntimeManager:
         """Raise NotFound unless the project exists; one that is seen running does."""
         if self._supervisor.sight(project_id) is None:
             self._registry.get(project_id)
-
-
-def _wanted(row: Row, run: RunDirectory) -> Row | None:
-    """The project runs already, and shall."""
-    if row.desired == "running" and row.snapshot.run_id == run.run_id:
-        return None
-    return row.to("running", "Runs already.", desired="running", run_id=run.run_id)
-
-
-def _stopping(row: Row, run: RunDirectory | None) -> Row:
-    run_id = None if run is None else run.run_id
-    if row.snapshot.state not in ("running", "stopping", "starting"):
-        row = row.to("running", "Found alive.")
-    return row.to("stopping", "Asked to stop.", desired="stopped", run_id=run_id, pending=None)
-
-
-def _stopped(row: Row, run: RunDirectory | None) -> Row | None:
-    """Nothing runs, and nothing shall; `run` is the one that was just stopped."""
-    known = row.snapshot
-    overtaken = run is not None and (row.desired == "running" or known.run_id != run.run_id)
-    if overtaken or (known.state == "stopped" and row.desired == "stopped"):
-        return None
-    reason = known.reason
-    if run is not None and (record := run.exit()) is not None:
-        reason = record.reason
-    return row.to(
-        "stopped",
-        reason,
-        desired="stopped",
-        pending=None,
-        restart_id=None,
-        next_restart_at=None,
-        health="unknown",
-        health_reason="",
-        healthy_since=None,
-        unhealthy_since=None,
-    )
 
 
 def _summary(run: RunDirectory) -> RunSummary | None:
