@@ -6,12 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from att.errors import ATTError, Unavailable
 from att.settings import ATT
+from jupyter_ext.pools import Pool
 
 if TYPE_CHECKING:
     from att.operations import Operation
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Host", "Hosted"]
 
 CLOSING_SECONDS = 10.0
-"""How long running calls, and then the workspace, may take to end when the server stops."""
+"""How long the workspace may take to close when the server stops."""
+CALLS_SECONDS = 0.5
+"""How long running calls and streams may take to end before that; a stop goes on without who waits for it."""
 FOLLOWING_THREADS = 4
 _ALIVE = frozenset({"starting", "running", "stopping", "backoff"})
 T = TypeVar("T")
@@ -87,7 +89,7 @@ class Host:
     """Owns the workspace, its threads and the streams.
 
     Everything here is called from the event loop, except `_build`. Closing order: no new calls; streams end; running
-    calls get `CLOSING_SECONDS`; the workspace closes (and stops the projects when that is set); the pools are given
+    calls get `CALLS_SECONDS`; the workspace closes (and stops the projects when that is set); the pools are given
     up. The workspace is opened once, by `begin`: when the server has started, or with the first request in a
     server that has no start hook (as in tests). Every request waits for it.
     """
@@ -109,9 +111,9 @@ class Host:
         self._opened: asyncio.Future[Hosted] | None = None
         self._running: set[asyncio.Future[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()
-        self._calls = ThreadPoolExecutor(settings.worker_threads, "att-call")
-        self._slow = ThreadPoolExecutor(settings.worker_threads, "att-slow")
-        self._following = ThreadPoolExecutor(FOLLOWING_THREADS, "att-follow")
+        self._calls = Pool(settings.worker_threads, "att-call")
+        self._slow = Pool(settings.worker_threads, "att-slow")
+        self._following = Pool(FOLLOWING_THREADS, "att-follow")
 
     def open(self, url: str, before: Callable[[], None]) -> asyncio.Future[Hosted]:
         """Begin to build the workspace in a thread, after calling `before` there."""
@@ -169,7 +171,7 @@ class Host:
         """Call one step of a follower, apart from the calls that people wait for."""
         return await self._in(self._following, function)
 
-    def _in(self, pool: ThreadPoolExecutor, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+    def _in(self, pool: Pool, function: Callable[..., T], *args: Any) -> Awaitable[T]:
         if self.closing.is_set():
             raise Unavailable("The server is stopping.")
         future = asyncio.get_running_loop().run_in_executor(pool, function, *args)
@@ -200,7 +202,7 @@ class Host:
         self.closing.set()
         unfinished = {*self._running, *self._streams}
         if unfinished:
-            await asyncio.wait(unfinished, timeout=CLOSING_SECONDS)
+            await asyncio.wait(unfinished, timeout=CALLS_SECONDS)
         opened = self._opened
         if opened is not None and opened.done() and not opened.cancelled() and opened.exception() is None:
             await self._close_workspace(opened.result().workspace)

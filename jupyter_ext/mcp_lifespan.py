@@ -74,6 +74,9 @@ class Lifespan:
             async with manager.run():
                 started.set_result(manager)
                 await self._ending.wait()
+                # A session that is cancelled before its streams are closed waits for a reader that has left.
+                for transport in [*manager._server_instances.values()]:
+                    await transport.terminate()
         except asyncio.CancelledError:
             started.cancel()
             raise

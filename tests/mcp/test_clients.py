@@ -103,7 +103,9 @@ async def test_the_sdk_drives_a_project_of_a_running_server_over_stdio(server: S
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_sdk_drives_a_data_directory_that_no_server_serves_over_stdio(era: str, tmp_path: Path) -> None:
     runtime = str(tmp_path / "runtime")
-    async with Client(att("--data-dir", str(tmp_path / "data"), JUPYTER_RUNTIME_DIR=runtime), mode=STDIO[era]) as client:
+    async with Client(
+        att("--data-dir", str(tmp_path / "data"), JUPYTER_RUNTIME_DIR=runtime), mode=STDIO[era]
+    ) as client:
         assert (await client.call_tool("att.project.list", {})).structured_content == {
             "cursor": None,
             "has_more": False,
