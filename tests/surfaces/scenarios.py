@@ -329,6 +329,10 @@ UNREACHED: dict[Error, str] = {
     ("runtime.restart", Busy): _BUSY,
     ("runtime.stop", TimedOut): "a process would have to outlive KILL",
     ("test.run", NotSupported): "the environment of the tests has Dask",
+    **{
+        (f"test.{name}", TooLarge): "a history of twenty million results would have to be made"
+        for name in ("flaky", "slowest", "regressions", "first_failed", "failure_groups")
+    },
     ("test.prune", Busy): "another process would have to write for longer than anyone waits",
     ("code.diff", TimedOut): "git would have to hang",
 }

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
-import io
-import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from att.errors import ATTError, Invalid, NotFound, TooLarge
+from att.errors import Invalid, NotFound, TooLarge
 from att.projects.registry import ProjectRegistry
 from att.testing.history.models import HistoryPruned
 from att.testing.history.records import Part, Selection
 from att.testing.history.selecting import selection
 from att.testing.history.table import Table
-from att.testing.importers.reading import MAX_BYTES
 from att.testing.loading.finding import FoundReport
 from att.testing.loading.inside import read_inside
 from att.testing.loading.labels import Labelling, Labels
 from att.testing.loading.loader import Loader
 from att.testing.loading.models import ImportResult, SentReport
+from att.testing.loading.receiving import received
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HistoryManager"]
 
+MOST_RESULTS = 20_000_000
+_COUNTS = ("passed", "failed", "skipped", "errors", "xfailed", "xpassed", "rerun")
 _PIECE_BYTES = 256 * 1024
 _TICK = timedelta(microseconds=1)
 
@@ -42,13 +39,23 @@ class HistoryManager:
     """Answers what is asked of the test history of one data directory. Methods may be called from any thread."""
 
     def __init__(
-        self, registry: ProjectRegistry, history: JoiningHistory, database: Path, settle: Callable[[str], None]
+        self,
+        registry: ProjectRegistry,
+        history: JoiningHistory,
+        database: Path,
+        settle: Callable[[str], None],
+        *,
+        most_results: int = MOST_RESULTS,
     ) -> None:
-        """Take what lets the ended runs of a project join the history; `database` is the file that holds it."""
+        """Take what lets the ended runs of a project join the history; `database` is the file that holds it.
+
+        `most_results` go into one answer: a server must not be filled by a question.
+        """
         self._registry = registry
         self._history = history
         self._database = database
         self._settle = settle
+        self._most_results = most_results
 
     # Reading
 
@@ -97,7 +104,7 @@ class HistoryManager:
         return Table.of(analysis.failure_groups(frames.runs, frames.failures), limit)
 
     def table(self, chosen: Selection, limit: int, name: str, **given: Any) -> Table:
-        """Return the analysis of that name over runs and results. Raises what it raises."""
+        """Return the analysis of that name over runs and results. Raises what it raises, and TooLarge."""
         from att.testing import analysis
 
         frames = self._frames(chosen, without="failures")
@@ -131,9 +138,22 @@ class HistoryManager:
                 return blocks.head(blocks.SCHEMAS[part]) + blocks.END
             if part == "results" and only is not None:
                 return pa.concat_tables([self._table(part, one) for one in only]).to_reader()
+            if part == "runs" and only is None:
+                return self._bounded(self._table(part, chosen)).to_reader()
             return b"".join(self._history.stream(part, chosen))
 
         return assemble(read)
+
+    def _bounded(self, runs: Any) -> Any:
+        """Return the runs, if their results may be read. Raises TooLarge."""
+        results = sum(int(runs[name].fill_null(0).to_numpy().sum()) for name in _COUNTS)
+        if results > self._most_results:
+            raise TooLarge(
+                f"These are {results:,} results, and {self._most_results:,} are analysed at once: choose a shorter "
+                "time with since, or export them and open the export with engine='duckdb'.",
+                results=results,
+            )
+        return runs
 
     def _table(self, part: Part, chosen: Selection) -> Any:
         import pyarrow as pa
@@ -206,29 +226,7 @@ def _gathered(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
 def _all(found: Sequence[Iterable[FoundReport]], reports: Sequence[SentReport]) -> Iterator[FoundReport]:
     for several in found:
         yield from several
-    yield from map(_received, reports)
-
-
-def _received(report: SentReport) -> FoundReport:
-    try:
-        data, error = _unpacked(report), None
-    except ATTError as refused:
-        data, error = b"", refused
-    return FoundReport(report.path, report.inside or report.path, data, report.modified_at, error)
-
-
-def _unpacked(report: SentReport) -> bytes:
-    try:
-        content = base64.b64decode(report.content, validate=True)
-        if report.packing == "none":
-            return content
-        with gzip.open(io.BytesIO(content)) as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (binascii.Error, ValueError, OSError, EOFError, zlib.error) as error:
-        raise Invalid(f"Its content cannot be read as base64 of {report.packing}: {error}.") from None
-    if len(data) > MAX_BYTES:
-        raise TooLarge(f"It unpacks to more than {MAX_BYTES} bytes.")
-    return data
+    yield from map(received, reports)
 
 
 def _size(database: Path) -> int:

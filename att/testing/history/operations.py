@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from att.errors import Busy, NotFound, PermissionDenied
+from att.errors import Busy, NotFound, PermissionDenied, TooLarge
 from att.operations import CallerSide, Limit, Operations, ProjectId, operation
 from att.testing.history.models import HistoryPruned
 from att.testing.history.table import Table
@@ -81,7 +81,13 @@ class TestHistoryOperations(Operations):
         chosen = self.history.select(project, since, until, branch, suite)
         return self.history.pass_rate(chosen, limit, None if freq == "run" else freq)
 
-    @operation("test.flaky", get="/projects/{project}/test/history/flaky", python="p.tests.flaky", slow=True)
+    @operation(
+        "test.flaky",
+        get="/projects/{project}/test/history/flaky",
+        python="p.tests.flaky",
+        slow=True,
+        errors=(TooLarge,),
+    )
     def flaky(
         self,
         project: ProjectId,
@@ -97,7 +103,13 @@ class TestHistoryOperations(Operations):
         chosen = self.history.select(project, since, until, branch, suite)
         return self.history.table(chosen, limit, "flaky", min_runs=min_runs, outage_share=outage_share)
 
-    @operation("test.slowest", get="/projects/{project}/test/history/slowest", python="p.tests.slowest", slow=True)
+    @operation(
+        "test.slowest",
+        get="/projects/{project}/test/history/slowest",
+        python="p.tests.slowest",
+        slow=True,
+        errors=(TooLarge,),
+    )
     def slowest(
         self,
         project: ProjectId,
@@ -113,7 +125,11 @@ class TestHistoryOperations(Operations):
         return self.history.table(chosen, limit, "slowest", q=q)
 
     @operation(
-        "test.regressions", get="/projects/{project}/test/history/regressions", python="p.tests.regressions", slow=True
+        "test.regressions",
+        get="/projects/{project}/test/history/regressions",
+        python="p.tests.regressions",
+        slow=True,
+        errors=(TooLarge,),
     )
     def regressions(
         self,
@@ -147,7 +163,7 @@ class TestHistoryOperations(Operations):
         get="/projects/{project}/test/history/first_failed",
         python="p.tests.first_failed",
         slow=True,
-        errors=(NotFound,),
+        errors=(NotFound, TooLarge),
     )
     def first_failed(
         self,
@@ -195,6 +211,7 @@ class TestHistoryOperations(Operations):
         get="/projects/{project}/test/history/failure_groups",
         python="p.tests.failure_groups",
         slow=True,
+        errors=(TooLarge,),
     )
     def failure_groups(
         self,

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from att.errors import Invalid, NotFound, PermissionDenied
+from att.errors import Invalid, NotFound, PermissionDenied, TooLarge
+from att.testing.history.manager import HistoryManager
 from tests.testing.history.reports import House, house, junit, zipped
 from tests.testing.importers.support import SAMPLES, manifest
 
@@ -188,6 +189,17 @@ def test_attempts_before_the_last_are_reruns_with_their_failures(home: House) ->
     run = home.runs()[-1]
     page = home.ask("test.results", project="demo", run=run.run_id)
     assert [(o.attempt, o.outcome) for o in page.outcomes] == [(1, "rerun"), (2, "passed")]
+
+
+def test_more_results_than_fit_into_one_answer_are_refused_with_what_to_do(home: House) -> None:
+    home.write({"a.xml": junit(TESTS), "b.xml": junit(TESTS, at="2026-03-02T06:00:00")})
+    home.load("a.xml", "b.xml")
+    workspace = home.workspace
+    parts = (workspace.registry, workspace.history, workspace.place.database, workspace.tests.settle)
+    careful = HistoryManager(*parts, most_results=5)
+    with pytest.raises(TooLarge, match="6 results"):
+        careful.table(careful.select("demo", "all", None, None, None), 10, "slowest")
+    assert careful.table(careful.select("demo", "2026-03-02", None, None, None), 10, "slowest").rows == 2
 
 
 def test_every_stored_sample_is_loaded_or_refused_with_a_reason(home: House) -> None:
