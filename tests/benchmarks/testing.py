@@ -12,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
-from tests.benchmarks.support.histories import KINDS, opened, outcomes_of, samples
+from tests.benchmarks.support.histories import KINDS, RUNS, opened, outcomes_of, samples
 from tests.benchmarks.support.table import Row, print_table
 
 LOADERS = ("att", "rows", "duckdb")
@@ -30,7 +29,7 @@ def fill(folder: Path, tests: int, runs: int) -> None:
     for kind in KINDS:
         began = time.perf_counter()
         history = opened(kind, folder)
-        history.fill(samples(tests, runs))
+        history.fill(samples(tests, runs, first=RUNS - runs))
         history.close()
         print(f"{kind}: {tests * runs:,} results in {time.perf_counter() - began:.0f} s", flush=True)
 
@@ -76,11 +75,12 @@ def _status(name: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-def append_milliseconds(folder: Path, tests: int, runs: int) -> dict[str, float]:
+def append_milliseconds(folder: Path, tests: int) -> dict[str, float]:
     """Return the least milliseconds in which each store takes one more run."""
     best = dict.fromkeys(APPENDERS, float("inf"))
     stores = {kind: opened(kind, folder) for kind in APPENDERS}
-    for run in islice(samples(tests, runs + APPEND_ROUNDS, seed=2), runs, None):
+    later = RUNS + int(time.time())  # after all others, also when the stores are used again
+    for run in samples(tests, APPEND_ROUNDS, first=later, seed=2):
         outcomes = outcomes_of(run)
         for kind, history in stores.items():
             began = time.perf_counter()
@@ -95,8 +95,8 @@ def main() -> int:
     """Print the table; return 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=2_000)
-    parser.add_argument("--runs", type=int, default=2_500)
-    parser.add_argument("--folder", type=Path, help="Where the stores are; made there when they are not.")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--folder", type=Path, help="Where the stores are; they are made there once.")
     parser.add_argument("--peak", choices=LOADERS, help="Only load, and print the megabytes that it took.")
     asked = parser.parse_args()
     if asked.peak:
@@ -109,7 +109,7 @@ def main() -> int:
             fill(folder, asked.tests, asked.runs)
         seconds = load_seconds(folder)
         megabytes = {kind: load_megabytes(kind, folder) for kind in LOADERS}
-        milliseconds = append_milliseconds(folder, asked.tests, asked.runs)
+        milliseconds = append_milliseconds(folder, asked.tests)
         size = {kind: (folder / name).stat().st_size / MIB for kind, name in (("att", "att.db"), ("rows", "rows.db"))}
     rows = [
         Row("90 days to pandas", seconds["att"], "s", "pd.read_sql over rows", seconds["rows"], 0.1),

@@ -35,7 +35,7 @@ __all__ = [
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 PROJECT = "shop"
-DAYS = 360
+DAYS, RUNS = 360, 2_500
 WORKERS = ("gw0", "gw1")
 _SHARES = (0.95, 0.01, 0.002, 0.03, 0.006, 0.001, 0.001)
 _PARTS = ("setup_seconds", "call_seconds", "teardown_seconds")
@@ -66,18 +66,18 @@ class RunSample:
         return [self.started_at + timedelta(microseconds=us) for us in self.start_us.tolist()]
 
 
-def samples(tests: int, runs: int, seed: int = 1) -> Iterator[RunSample]:
-    """Generate runs that end with `END`, spread over 360 days; durations are log-normal, 5 % of the tests not green."""
+def samples(tests: int, runs: int, *, first: int = 0, seed: int = 1) -> Iterator[RunSample]:
+    """Generate runs, 2,500 in the 360 days before `END`; durations are log-normal, 5 % of the tests not green."""
     rng = np.random.default_rng(seed)
     base = np.exp(rng.standard_normal(tests) * 1.3 - 2.6)
     nodeids = [f"tests/unit/test_{n // 50}.py::TestOf{n // 10 % 5}::test_behaviour[{n}]" for n in range(tests)]
-    for number in range(runs):
+    for number in range(first, first + runs):
         setup = base * 0.1 * (0.8 + 0.4 * rng.random(tests))
         call = base * np.exp(rng.standard_normal(tests) * 0.12)
         parts = {name: np.round(s, 6) for name, s in zip(_PARTS, (setup, call, setup * 0.4), strict=True)}
         yield RunSample(
             number,
-            END - timedelta(days=DAYS) * (1 - number / runs),
+            END - timedelta(days=DAYS) * (1 - number / RUNS),
             nodeids,
             rng.choice(len(OUTCOMES), size=tests, p=_SHARES),
             rng.integers(0, len(WORKERS), tests),
@@ -155,7 +155,7 @@ class AttHistory:
             self.history.keep(RunRecord(run_id=run.run_id, project=PROJECT, started_at=run.started_at), columns)
 
     def load(self, days: int) -> pd.DataFrame:
-        chosen = Selection(project=PROJECT, since=END - timedelta(days=days))
+        chosen = Selection(project=PROJECT, since=END - timedelta(days=days), until=END)
         return assemble(lambda part: b"".join(self.history.stream(part, chosen))).results
 
     def append(self, run: RunSample, outcomes: Sequence[TestOutcome]) -> None:
@@ -199,7 +199,7 @@ class RowHistory:
             self.connection.execute(f"CREATE INDEX by_{number} ON results ({columns})")
 
     def _insert(self, run: RunSample, outcomes: list[str], workers: list[str]) -> None:
-        began = int(run.started_at.timestamp() * 1e6)
+        began = _microseconds(run.started_at)
         rows = zip(
             self._numbers(run.nodeids),
             outcomes,
@@ -219,7 +219,7 @@ class RowHistory:
         return [known[nodeid] for nodeid in nodeids]
 
     def _write(self, run: RunSample, rows: list[tuple[Any, ...]]) -> None:
-        began = int(run.started_at.timestamp() * 1e6)
+        began = _microseconds(run.started_at)
         self.connection.execute("INSERT INTO runs VALUES (?, ?, ?)", (run.number, run.run_id, began))
         self.connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -227,10 +227,11 @@ class RowHistory:
         query = """SELECT run_id, nodeid, attempt, outcome, setup_seconds, call_seconds, teardown_seconds,
               setup_seconds + call_seconds + teardown_seconds AS duration_seconds, results.started_us AS started_at,
               worker
-            FROM runs JOIN results USING (run) JOIN tests USING (test) WHERE runs.started_us >= ?"""
-        since = int((END - timedelta(days=days)).timestamp() * 1e6)
+            FROM runs JOIN results USING (run) JOIN tests USING (test)
+            WHERE runs.started_us >= ? AND runs.started_us < ?"""
+        bounds = (_microseconds(END - timedelta(days=days)), _microseconds(END))
         parse = {"started_at": {"unit": "us", "utc": True}}
-        return pd.read_sql(query, self.connection, params=(since,), parse_dates=parse)  # type: ignore[arg-type]
+        return pd.read_sql(query, self.connection, params=bounds, parse_dates=parse)  # type: ignore[arg-type]
 
     def append(self, run: RunSample, outcomes: Sequence[TestOutcome]) -> None:
         with self.connection:
@@ -245,7 +246,7 @@ class RowHistory:
                     outcome.setup_seconds,
                     outcome.call_seconds,
                     outcome.teardown_seconds,
-                    outcome.started_at and int(outcome.started_at.timestamp() * 1e6),
+                    outcome.started_at and _microseconds(outcome.started_at),
                     outcome.worker,
                 )
                 for test, outcome in zip(tests, outcomes, strict=True)
@@ -254,6 +255,10 @@ class RowHistory:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _microseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1e6)
 
 
 class LeanRowHistory(RowHistory):
@@ -282,7 +287,7 @@ class DuckHistory:
               call_seconds DOUBLE, teardown_seconds DOUBLE, started_at TIMESTAMPTZ, worker worker)"""
         )
         for many in batched(runs, 250):
-            if many[0].number == 0:
+            if not self.connection.execute("SELECT count(*) FROM tests").fetchall()[0][0]:
                 self._insert("tests", pd.DataFrame({"test": range(len(many[0].nodeids)), "nodeid": many[0].nodeids}))
             self._insert("runs", pd.DataFrame([(run.number, run.run_id, run.started_at) for run in many]))
             self._insert("results", pd.concat([_frame(run) for run in many]))
@@ -294,15 +299,15 @@ class DuckHistory:
         self.connection.unregister("rows")
 
     def load(self, days: int) -> pd.DataFrame:
-        since = END - timedelta(days=days)
         query = """SELECT run AS run_id, test AS nodeid, attempt, outcome, setup_seconds, call_seconds,
               teardown_seconds, setup_seconds + call_seconds + teardown_seconds AS duration_seconds,
               results.started_at, worker
-            FROM results JOIN runs USING (run) WHERE runs.started_at >= ?"""
-        frame = self.connection.execute(query, [since]).df()
+            FROM results JOIN runs USING (run) WHERE runs.started_at >= ? AND runs.started_at < ?"""
+        frame = self.connection.execute(query, [END - timedelta(days=days), END]).df()
         for column, table, key in (("run_id", "runs", "run"), ("nodeid", "tests", "test")):
-            names = self.connection.execute(f"SELECT {column} FROM {table} ORDER BY {key}").df()[column]
-            frame[column] = pd.Categorical.from_codes(frame[column].to_numpy(), pd.Index(names))
+            names = self.connection.execute(f"SELECT {key}, {column} FROM {table} ORDER BY {key}").df()
+            codes = frame[column].to_numpy() - names[key].iloc[0]  # they are numbered without holes
+            frame[column] = pd.Categorical.from_codes(codes, pd.Index(names[column]))
         return frame
 
     def append(self, run: RunSample, outcomes: Sequence[TestOutcome]) -> None:
