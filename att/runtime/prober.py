@@ -43,6 +43,7 @@ class Prober:
         self._loop = loop
         self._pool = pool
         self._started_at = who.started_at
+        self._told_age = 0.0
         self._results = results
         self._unknown = adopted and bool(board.trackers)
         self._target = target
@@ -59,15 +60,16 @@ class Prober:
 
     def health(self) -> tuple[Health, str]:
         """Return the health now; an adopted run's is unknown until a probe has answered."""
+        self._told_age = self.age
         if self._unknown:
             return "unknown", "Nobody has asked its probes since it was adopted."
-        return self.board.health(self.age)
+        return self.board.health(self._told_age)
 
     def schedule(self) -> None:
-        """Wake up when the next probe is due."""
+        """Wake up when the next probe is due, or when time alone changes the health that was told last."""
         if self._timer is not None:
             self._timer.cancel()
-        due = None if self._stopped else self.board.next_due(self.age, self._asking)
+        due = None if self._stopped else self.board.next_due(self._told_age, self._asking)
         self._timer = None if due is None else self._loop.later(due - self.age, self._on_due)
 
     def stop(self) -> None:
@@ -101,8 +103,14 @@ class Prober:
         for tracker in self.board.asked():
             if tracker not in self._asking and tracker.due <= age:
                 self._ask(tracker)
-        self._changed()
-        self.schedule()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say that something has changed; probing goes on even when that cannot be written down now."""
+        try:
+            self._changed()
+        finally:
+            self.schedule()
 
     def _ask(self, tracker: Tracker, then: Callable[[], None] | None = None) -> None:
         attempt = Attempt()
@@ -130,7 +138,6 @@ class Prober:
             self._results.append(result)
             self._unknown = False
             self.board.take(tracker, result, self.age)
-            self._changed()
-            self.schedule()
+            self._tell()
         if then is not None:
             then()

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from att.models import now
+from att.runtime.checks import Target
+from att.runtime.loop import Loop
+from att.runtime.prober import Prober
+from att.runtime.probes import ProbeBoard
+from att.runtime.rundir import RunState
+from att.runtime.timings import Timings
 from tests.runtime.managed import HANG_SECONDS, SLEEP, Site
 from tests.support.waiting import eventually
 
@@ -51,6 +63,40 @@ def test_a_server_becomes_healthy_sick_and_healthy_again(site: Site) -> None:
     assert (well.run_id, well.restarts) == (status.run_id, 0)
     assert site.manager.health_signal("demo").unhealthy_since is None
     assert "transient" in site.healths()
+
+
+def test_health_settles_even_if_its_time_comes_between_telling_and_scheduling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = [now()]
+    monkeypatch.setattr("att.runtime.prober.now", lambda: at[0])
+    loop, told = Loop("att-test"), []
+    who = RunState("0" * 26, 1, None, 1, None, "", "", at[0])
+    with ThreadPoolExecutor(1) as pool:
+        prober = Prober(
+            loop,
+            pool,
+            ProbeBoard([], Timings(settle=1.0)),
+            who,
+            deque(),
+            adopted=False,
+            target=lambda: Target(Path("/"), {}),
+            quiet=lambda: False,
+            changed=lambda: told.append(prober.health()[0]),
+        )
+
+        def attend() -> None:
+            at[0] += timedelta(seconds=0.999)
+            told.append(prober.health()[0])
+            at[0] += timedelta(seconds=0.002)
+            prober.schedule()
+
+        loop.post(attend)
+        loop.start()
+        try:
+            assert eventually(lambda: len(told) == 2 and told, HANG_SECONDS) == ["starting", "healthy"]
+        finally:
+            loop.close()
 
 
 def test_lines_that_probes_cause_are_hidden_unless_asked_for(site: Site) -> None:
