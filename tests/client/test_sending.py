@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,9 +78,18 @@ def test_a_file_that_cannot_be_read_is_told_beside_the_others(tmp_path: Path) ->
     write(tmp_path, 1)
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "gone.xml").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.xml")
+    (tmp_path / "link.xml").symlink_to(tmp_path / "pipe.xml")
     result = send_reports(str(tmp_path), {"project": "demo"}, Server())
     told = {Path(report.path).name: report.result for report in result.reports}
-    assert told == {"0000.xml": "imported", "broken.zip": "refused", "gone.xml": "refused"}
+    assert told == {"0000.xml": "imported", "broken.zip": "refused", "gone.xml": "refused", "link.xml": "refused"}
+
+
+def test_a_name_that_is_not_utf8_is_told_in_escapes(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.xml")).write_text("report")
+    result = send_reports(str(tmp_path), {"project": "demo"}, Server())
+    assert [report.path for report in result.reports] == [f"{tmp_path}/\\xff.xml"]
+    assert result.model_dump_json()
 
 
 def test_what_lies_in_the_project_is_asked_for_after_what_is_sent(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from att.errors import ATTError, Invalid, NotFound, TooLarge
 from att.testing.importers.archive import is_archive, is_report_name, unpack_archive
 from att.testing.importers.reading import MAX_BYTES
 
-__all__ = ["FoundFile", "FoundReport", "find_files", "read_reports"]
+__all__ = ["FoundFile", "FoundReport", "find_files", "named", "read_reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def find_files(path: str | os.PathLike[str]) -> list[FoundFile]:
 def _find(text: str) -> list[FoundFile]:
     given = Path(text).expanduser()
     if given.is_file():
-        return [FoundFile(given, Path(text).as_posix(), "")]
+        return [FoundFile(given, named(Path(text)), "")]
     if given.is_dir():
         return _below(given, Path(text).as_posix(), given)
     if not glob.has_magic(text):
@@ -80,14 +80,20 @@ def _below(folder: Path, name: str, root: Path) -> list[FoundFile]:
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for file in names:
             path = Path(parent, file)
-            if is_report_name(file) or (file.lower().endswith(".zip") and not file.startswith(".")):
+            wanted = is_report_name(file) or (file.lower().endswith(".zip") and not file.startswith("."))
+            if wanted and (path.is_file() or path.is_symlink()):
                 shown = f"{name.rstrip('/')}/{path.relative_to(folder).as_posix()}"
                 files.append(_file(path, shown.removeprefix("./"), root))
     return sorted(files, key=lambda file: file.inside)
 
 
 def _file(path: Path, name: str, root: Path) -> FoundFile:
-    return FoundFile(path, name, path.relative_to(root).as_posix())
+    return FoundFile(path, named(Path(name)), named(path.relative_to(root)))
+
+
+def named(path: PurePath) -> str:
+    """Return the path as a text that travels, whatever bytes its name has."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -100,6 +106,8 @@ def _fixed_part(pattern: Path) -> Path:
 def read_reports(file: FoundFile) -> Iterator[FoundReport]:
     """Read a file, or each member of a zip; what cannot be read is a report with an error."""
     try:
+        if file.path.exists() and not file.path.is_file():
+            raise Invalid("It is not a file.")
         with file.path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from att.code.folder import Folder
 from att.code.walking import walk
 from att.errors import ATTError, PermissionDenied
-from att.testing.loading.finding import FoundFile, FoundReport, find_files, read_reports
+from att.testing.loading.finding import FoundFile, FoundReport, find_files, named, read_reports
 
 __all__ = ["python_files", "read_inside"]
 
@@ -30,23 +30,18 @@ def _files(folder: Folder, pattern: str) -> list[FoundFile]:
             f"{pattern!r} leads out of the project; p.tests.load(path) reads files where you are, and sends them.",
             path=pattern,
         )
-    found = find_files(folder.root / given)
-    return [replace(file, name=_shown(folder, file), inside=_inside(folder, file)) for file in found]
+    return [replace(file, name=named(_path(folder, file))) for file in find_files(folder.root / given)]
 
 
-def _shown(folder: Folder, file: FoundFile) -> str:
-    return file.path.relative_to(folder.root).as_posix()
-
-
-def _inside(folder: Folder, file: FoundFile) -> str:
-    return file.inside if file.inside or file.path.suffix == ".zip" else _shown(folder, file)
+def _path(folder: Folder, file: FoundFile) -> PurePosixPath:
+    return PurePosixPath(file.path.relative_to(folder.root))
 
 
 def _read(folder: Folder, file: FoundFile) -> Iterator[FoundReport]:
     try:
-        folder.resolve(file.name)
+        folder.resolve(str(_path(folder, file)))
     except ATTError as error:  # a link
-        yield FoundReport(file.name, file.inside, b"", None, error)
+        yield FoundReport(file.name, file.inside or file.name, b"", None, error)
         return
     yield from read_reports(file)
 

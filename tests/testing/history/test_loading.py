@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +168,11 @@ def test_only_the_projects_own_files_are_read(home: House, tmp_path: Path) -> No
     assert (result, "out of the project" in reason) == ("refused", True)
     with pytest.raises(NotFound, match="no-such"):
         home.load("no-such.xml")
+
+
+def test_a_name_that_is_not_utf8_is_told_in_escapes(home: House) -> None:
+    Path(os.fsdecode(os.fsencode(home.root) + b"/\xff.xml")).write_text(junit(TESTS))
+    assert home.load(".") == {"\\xff.xml": ("imported", "")}
 
 
 def test_a_sent_report_that_is_no_base64_is_refused(home: House) -> None:
