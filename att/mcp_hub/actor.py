@@ -48,7 +48,6 @@ class View:
     next_attempt_at: datetime | None = None
     checked_at: datetime | None = None
     latency_seconds: float | None = None
-    last_lines: tuple[str, ...] = ()
 
 
 class Reporter(Protocol):
@@ -96,11 +95,11 @@ class ServerActor:
     async def connect(self, seconds: float) -> None:
         """Make an attempt now unless it is connected, and wait for its end."""
         self._wanted = True
-        if self.view.state in USABLE:
+        if self._is_usable():
             return
         wanted = self._attempts if self._attempts > self._ended_attempts else self._attempts + 1
         self._attention.set()
-        await self._until(lambda: self.view.state in USABLE or self._ended_attempts >= wanted, seconds)
+        await self._until(lambda: self._is_usable() or self._ended_attempts >= wanted, seconds)
 
     async def disconnect(self) -> None:
         """Leave the server and stay so."""
@@ -117,6 +116,15 @@ class ServerActor:
         """Let the task leave the server and end."""
         self._closing = True
         self._attention.set()
+
+    @property
+    def last_lines(self) -> list[str]:
+        """The end of the error output of the latest connection."""
+        return self._latest.last_lines if self._latest is not None else []
+
+    def _is_usable(self) -> bool:
+        watch = self._connection.watch if self._connection is not None else None
+        return watch is not None and not watch.ended and not watch.session_unknown
 
     def kill(self) -> None:
         """Kill the server's program, which did not end when it was left."""
@@ -164,7 +172,6 @@ class ServerActor:
             reason=reason,
             failures=failures,
             next_attempt_at=now() + timedelta(seconds=pause),
-            last_lines=tuple(connection.last_lines),
         )
         self._reporter.attempted(self.entry, self.view, reason)
         self._attempt_ended()
@@ -185,7 +192,7 @@ class ServerActor:
         self._connection = connection
         self._misses = 0
         self._offers(connection.ready.result())
-        self._change(state="healthy", reason="", failures=0, next_attempt_at=None, checked_at=now(), last_lines=())
+        self._change(state="healthy", reason="", failures=0, next_attempt_at=None, checked_at=now())
         self._reporter.attempted(self.entry, self.view, "")
         self._attempt_ended()
         return True

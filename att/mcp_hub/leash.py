@@ -21,6 +21,8 @@ _PR_SET_PDEATHSIG = 1
 def main(command: list[str]) -> None:
     """Run the command, and kill its group when it or the parent has ended."""
     parent = os.getppid()
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)  # whoever runs this by hand is no part of what is killed
     signal.signal(signal.SIGUSR1, lambda *_: _kill_group())
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)

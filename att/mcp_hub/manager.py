@@ -312,7 +312,7 @@ def _status(entry: Entry, actor: ServerActor | None) -> McpServerStatus:
         next_attempt_at=view.next_attempt_at,
         checked_at=view.checked_at,
         latency_seconds=view.latency_seconds,
-        last_lines=[*view.last_lines],
+        last_lines=actor.last_lines,
     )
 
 

@@ -1,6 +1,6 @@
 """An MCP server over stdio in the standard library alone, of the era with handshakes; it can misbehave.
 
-`python plain.py [--tools a,b] [--after-tools a,b] [--silent | --garbage | --mute-lists]`
+`python plain.py [--name NAME] [--tools a,b] [--mute FILE] [--quick] [--silent | --garbage]`
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def answer(message: dict[str, Any], options: argparse.Namespace) -> dict[str, An
 
 def called(tool: str, arguments: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """Return the result of a tool; some tools are faults."""
-    if tool == "slow":
+    if tool == "slow" and not options.quick:
         print("slow began", file=sys.stderr, flush=True)
         time.sleep(600)
     if tool == "wait":
@@ -55,6 +55,7 @@ def called(tool: str, arguments: dict[str, Any], options: argparse.Namespace) ->
     text = {
         "who": options.name,
         "pid": str(os.getpid()),
+        "slow": "quick",
         "environment": json.dumps(dict(os.environ)),
     }.get(tool, arguments.get("text", ""))
     return {"content": [{"type": "text", "text": text}], "isError": tool == "fail"}
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--name", default="plain")
     parser.add_argument("--tools", default="echo,who,pid,environment,slow,wait,die,refuse,fail")
     parser.add_argument("--mute", default="/no/such/file", help="does not list tools while this file exists")
+    parser.add_argument("--quick", action="store_true", help="its slow tool is not")
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--garbage", action="store_true")
     options = parser.parse_args()

@@ -51,6 +51,16 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 400, "headers": []})
         await send({"type": "http.response.body", "body": b""})
         return
+    path = scope.get("path", "")
+    if path == "/forget":
+        sessions = server.session_manager._server_instances
+        for session in [*sessions.values()]:
+            await session.terminate()
+        sessions.clear()
+    if path in ("/forget", "/page"):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b"<html>"})
+        return
     await inner(scope, receive, send)
 
 
