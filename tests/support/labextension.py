@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.support.servers import Home
 
-__all__ = ["SOURCES", "build_hook", "built_labextension", "install_panel"]
+__all__ = ["ROOT", "SOURCES", "build_hook", "built_labextension", "install_panel"]
 
-SOURCES = Path(__file__).parents[2] / "jupyter_ext" / "labextension"
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "jupyter_ext" / "labextension"
 
 
 def build_hook() -> Any:

@@ -170,9 +170,9 @@ export interface TestRun {
   passed: number;
   failed: number;
   skipped: number;
-  errors: number;
-  xfailed: number;
-  xpassed: number;
+  errors: number | null;
+  xfailed: number | null;
+  xpassed: number | null;
   collected: number | null;
   finished: number;
   duration_seconds: number | null;

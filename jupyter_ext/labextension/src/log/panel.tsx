@@ -8,8 +8,7 @@ import {
   downloadIcon,
   historyIcon,
   ReactWidget,
-  runIcon,
-  stopIcon
+  runIcon
 } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import { PanelLayout, Widget } from '@lumino/widgets';
@@ -18,7 +17,7 @@ import * as React from 'react';
 import { face } from '../model/face';
 import { count } from '../model/times';
 import { useSignal } from '../ui/hooks';
-import { logIcon } from '../ui/icons';
+import { logIcon, pauseIcon } from '../ui/icons';
 import { Banner, Button, Chip } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { LogModel } from './model';
@@ -108,7 +107,7 @@ function Bar({ model, tools, jump }: IBar): React.ReactElement {
         <Button
           label={model.following ? 'Pause: stay at these lines' : 'Follow: go to the newest lines'}
           text={model.following ? 'Pause' : model.unseen ? `${count(model.unseen, 'new line')}` : 'Follow'}
-          icon={model.following ? stopIcon : runIcon}
+          icon={model.following ? pauseIcon : runIcon}
           primary={!model.following && model.unseen > 0}
           onClick={() => model.follow(!model.following)}
         />
@@ -152,9 +151,9 @@ function State({ model, tools }: { model: LogModel; tools: ITools }): React.Reac
 
 function Kept({ model }: { model: LogModel }): React.ReactElement {
   const { ring } = model;
-  const all = model.rows.length;
+  const all = model.rows.filter(row => row.kind === 'line').length;
   const older = ring.dropped ? ` of ${ring.taken.toLocaleString('en')}` : '';
-  return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : 'No output yet'}</span>;
+  return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : ring.taken ? 'No line to show' : 'No output yet'}</span>;
 }
 
 function Search({ model, jump }: { model: LogModel; jump: (number: number) => void }): React.ReactElement {

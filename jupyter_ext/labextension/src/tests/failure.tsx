@@ -10,7 +10,8 @@ import { MarkIcon } from '../ui/parts';
 export function Failure({ failure, open }: { failure: TestFailure; open: boolean }): React.ReactElement {
   const { nodeid, subtest, exception_type, message, path, line, phase, sections } = failure;
   const [file, ...names] = nodeid.split('::');
-  const where = path ? `${path}${line ? `:${line}` : ''}` : file;
+  const place = path && file && path.endsWith(`/${file}`) ? file : (path ?? file);
+  const where = `${place}${line ? `:${line}` : ''}`;
   return (
     <details className="jp-att-Failure" data-nodeid={nodeid} open={open}>
       <summary>

@@ -7,6 +7,7 @@ import { ofProject, words } from '../api/client';
 import type { Event, TestRun, TestRunPage } from '../api/types';
 import { Latest } from '../model/latest';
 import type { Projects } from '../model/projects';
+import { red } from './verdict';
 
 const KEPT = 20;
 
@@ -91,9 +92,9 @@ export class TestModel implements IDisposable {
       this._wanted = event.run_id;
     }
     if (event.kind === 'test.progress' && event.run_id === this.run?.run_id) {
-      const red = this.run.failed + this.run.errors;
+      const before = red(this.run);
       this._set({ run: { ...this.run, ...event.data } });
-      if (this.run.failed + this.run.errors === red) {
+      if (red(this.run) === before) {
         return;
       }
     }

@@ -16,6 +16,8 @@ import { counts, red, verdict } from './verdict';
 
 const SUITES = ['all', 'unit', 'integration', 'e2e', 'property'];
 const OPEN = 3;
+/** Verdicts to which the run's message adds nothing. */
+const PLAIN: (string | null)[] = ['passed', 'failed'];
 
 /** Make the panel. */
 export function testPanel(project: string, tools: ITools): MainAreaWidget<TestView> {
@@ -202,5 +204,5 @@ function note(run: TestRun): string {
   const asked = request?.targets.length ? request.targets.join(' ') : request?.suite;
   const markers = request?.markers ? ` -m "${request.markers}"` : '';
   const began = new Date(run.started_at).toLocaleString();
-  return [asked && `${asked}${markers}`, began, run.status !== 'passed' && run.message].filter(part => part).join(' · ');
+  return [asked && `${asked}${markers}`, began, !PLAIN.includes(run.status) && run.message].filter(part => part).join(' · ');
 }

@@ -27,12 +27,18 @@ export function verdict(run: TestRun): { word: string; mark: Mark; tone: Tone } 
 
 /** Return how many tests failed or could not be run. */
 export function red(run: TestRun): number {
-  return run.failed + run.errors;
+  return (run.failed ?? 0) + (run.errors ?? 0);
 }
 
-/** Return the counts that are not zero, with the words that go with them. */
-export function counts(run: TestRun): { word: string; number: number; tone: Tone }[] {
-  const all: { word: string; number: number; tone: Tone }[] = [
+interface ICount {
+  word: string;
+  number: number;
+  tone: Tone;
+}
+
+/** Return the counts that are known and not zero, with the words that go with them. */
+export function counts(run: TestRun): ICount[] {
+  const all: (Omit<ICount, 'number'> & { number: number | null })[] = [
     { word: 'failed', number: run.failed, tone: 'bad' },
     { word: run.errors === 1 ? 'error' : 'errors', number: run.errors, tone: 'bad' },
     { word: 'passed', number: run.passed, tone: 'good' },
@@ -40,5 +46,5 @@ export function counts(run: TestRun): { word: string; number: number; tone: Tone
     { word: 'expected to fail', number: run.xfailed, tone: 'idle' },
     { word: 'passed unexpectedly', number: run.xpassed, tone: 'warn' }
   ];
-  return all.filter(({ number }) => number > 0);
+  return all.filter((count): count is ICount => (count.number ?? 0) > 0);
 }

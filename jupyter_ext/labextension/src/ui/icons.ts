@@ -27,6 +27,11 @@ export const logIcon = new LabIcon({
   svgstr: svg('<path class="jp-icon3" fill="#616161" d="M2 2.500h12v1.600H2zm0 3.200h8v1.600H2zm0 3.200h12v1.600H2zm0 3.200h6v1.600H2z"/>')
 });
 
+export const pauseIcon = new LabIcon({
+  name: 'jupyter-att:pause',
+  svgstr: svg('<path class="jp-icon3" fill="#616161" d="M4 3h3v10H4zm5 0h3v10H9z"/>')
+});
+
 export const testsIcon = new LabIcon({
   name: 'jupyter-att:tests',
   svgstr: svg(
