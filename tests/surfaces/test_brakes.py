@@ -22,11 +22,11 @@ from att.operations import REGISTRY, Operation
 from att.surfaces.handwritten import HAND_WRITTEN
 from att.surfaces.openapi import openapi_document
 from tests.surfaces.scenarios import SUCCESS, UNREACHED, Stage, provoked
-from tests.surfaces.ways import CommandLine, Python, Rest, Way, resolve
+from tests.surfaces.ways import CommandLine, Mcp, Python, Rest, Way, resolve
 
 OPERATIONS = [operation for operation in REGISTRY.values() if operation.owner in DOMAINS]
 REFERENCE = Path(__file__).parents[2] / "notebooks" / "90-reference.ipynb"
-WAYS = ["rest", "cli", "http", "in_process"]
+WAYS = ["rest", "cli", "mcp", "http", "in_process"]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,14 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Way]]:
     from tests.support.jupyter import jupyter_server
 
     with (
-        jupyter_server(tmp_path_factory.mktemp("server")) as server,
+        jupyter_server(tmp_path_factory.mktemp("server"), "--ATT.mcp_tools=*") as server,
         named_server(server.url, server.token, "the test's") as remote,
         open_workspace(tmp_path_factory.mktemp("data"), "the test's") as embedded,
     ):
         yield {
             "rest": Rest(remote, server),
             "cli": CommandLine(remote, server),
+            "mcp": Mcp(remote, server),
             "http": Python(remote),
             "in_process": Python(embedded),
         }

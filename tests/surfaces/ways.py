@@ -1,7 +1,8 @@
-"""Four ways to the same operations: plain REST, the command line, and Python over HTTP and in the process."""
+"""The ways to the same operations: plain REST, the command line, MCP, and Python over HTTP and in the process."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -19,7 +20,7 @@ from att.errors import error_from_problem
 from att.operations import Operation
 from tests.support.jupyter import JupyterServer
 
-__all__ = ["CommandLine", "Python", "Rest", "Way", "resolve"]
+__all__ = ["CommandLine", "Mcp", "Python", "Rest", "Way", "resolve"]
 
 
 class Way(ABC):
@@ -105,6 +106,36 @@ class CommandLine(Way):
             assert code == error.exit_code
             raise error
         return operation.result_adapter.validate_json(output.getvalue())
+
+
+class Mcp(Way):
+    """A tool call of the SDK's client, which holds what is answered to the tool's schema."""
+
+    surface = "mcp"
+
+    def __init__(self, session: Session, server: JupyterServer) -> None:
+        super().__init__(session)
+        self._url = f"{server.url}mcp"
+        self._headers = {"Authorization": f"Bearer {server.token}"}
+
+    def run(self, operation: Operation, given: Mapping[str, Any]) -> Any:
+        wire = {parameter.name for parameter in operation.wire_parameters}
+        arguments = {name: value for name, value in given.items() if name in wire}
+        result = asyncio.run(self._call(f"att.{operation.name}", arguments))
+        if result.is_error:
+            raise error_from_problem(result.structured_content)
+        return operation.result_adapter.validate_python(result.structured_content)
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
+        import httpx2
+        from mcp import Client
+        from mcp.client.streamable_http import streamable_http_client
+
+        async with (
+            httpx2.AsyncClient(headers=self._headers, trust_env=False, timeout=60) as http,
+            Client(streamable_http_client(self._url, http_client=http), mode="2026-07-28") as client,
+        ):
+            return await client.call_tool(tool, arguments)
 
 
 def _words(operation: Operation, given: Mapping[str, Any]) -> list[str]:
