@@ -75,6 +75,7 @@ class HttpTransport:
         arguments = operation.validate(given)
         cursor: str | None = None
         reached_at = time.monotonic()
+        patience = _RECONNECT_SECONDS if stop is None else 0.0
         stop = stop or Stop()
         while not stop.is_set:
             request = self._request(operation, arguments)
@@ -92,7 +93,7 @@ class HttpTransport:
             except httpx.ReadTimeout:
                 yield from (None,) if tick_seconds is not None else ()
             except httpx.TransportError as error:
-                if not stop.is_set and time.monotonic() - reached_at > _RECONNECT_SECONDS:
+                if not stop.is_set and time.monotonic() - reached_at > patience:
                     self._unreachable(error)
                 stop.wait(_AGAIN_SECONDS)
 

@@ -38,8 +38,9 @@ class Transport(Protocol):
     ) -> Iterator[Page | None]:
         """Follow an operation: yield each page that tells something new.
 
-        Ends when the sequence is complete, or at once when another thread sets `stop`. With `tick_seconds`, None is
-        yielded at about that interval while there is nothing new.
+        Ends when the sequence is complete. With `tick_seconds`, None is yielded at about that interval while there is
+        nothing new. A caller that gives `stop` ends it at once from another thread; it hears of a lost connection at
+        once as well (Unavailable), and takes it up again from its cursor when it wants.
         """
         ...
 

@@ -117,6 +117,9 @@ class LogFeed:
                 self._tell("lost", f"{error.title}; trying again…")
                 self._closed.wait(pause)
                 pause = min(pause * 1.5, _AGAIN_MOST_SECONDS)
+            except Exception as error:
+                self._tell("failed", f"stopped by an error: {error}")
+                raise
         self._flush()
 
     def _follow(self) -> None:

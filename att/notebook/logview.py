@@ -82,10 +82,17 @@ class LogView(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the thread and the view in every page; closing twice does nothing more."""
+        # A view that could not be made is closed as well, by its finalizer.
+        if getattr(self, "_shared", None) is None:
+            return
         self._feed.close()
         self._shared.leave(self)
         self.layout.close()
         super().close()
+
+    def static_html(self) -> str:
+        """Return the last lines as they are now, for exports."""
+        return log_html(self.project, self._feed.tail(EXPORTED_LINES))
 
     def _give(self, told: dict[str, Any], data: bytes) -> None:
         self.send(told, buffers=[data])
@@ -103,5 +110,6 @@ class LogView(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
-            bundle[0]["text/html"] = log_html(self.project, self._feed.tail(EXPORTED_LINES))
+            bundle[0]["text/html"] = self.static_html()
+            bundle[0]["text/plain"] = repr(self)
         return bundle

@@ -20,6 +20,7 @@ from att.notebook.shared import Shared
 
 __all__ = ["Panel", "button", "close_tree"]
 
+_FIRST_SECONDS = 2.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,6 +39,8 @@ class Panel(ipywidgets.VBox):
         self._drawing = threading.RLock()
         self._ends: list[Callable[[], None]] = []
         self._closed = False
+        self._waiting = 0
+        self._drawn = threading.Event()
         super().__init__([*children, self.notice])
         self.add_class("att-panel")
         self.notice.on_act(lambda name, _: self.tell_error(None) if name == "dismiss" else None)
@@ -46,11 +49,20 @@ class Panel(ipywidgets.VBox):
     def watch(self, topic: Topic, draw: Callable[[Any], None]) -> None:
         """Draw each new value of a topic."""
 
+        seen = False
+
         def show(value: Any) -> None:
+            nonlocal seen
             with self._drawing:
                 if not self._closed:
                     draw(value)
+                self._waiting -= not seen
+                seen = True
+                if not self._waiting:
+                    self._drawn.set()
 
+        self._waiting += 1
+        self._drawn.clear()
         self._ends.append(self.shared.pulse.watch(topic, show))
 
     def act(
@@ -83,14 +95,17 @@ class Panel(ipywidgets.VBox):
             for topic in touches:
                 self.shared.pulse.touch(topic.key)
 
-        self.shared.run(run).add_done_callback(_told)
+        if not self._closed:
+            self.shared.run(run).add_done_callback(_told)
 
     def tell_error(self, error: ATTError | None) -> None:
         """Show an error until it is dismissed or something succeeds."""
         self.notice.html = "" if error is None else alert("bad", f"✗ {error.title}", _because(error), dismiss=True)
 
     def static_html(self) -> str:
-        """Return the panel as it is now, for exports."""
+        """Return the panel as it is now, for exports; a new one is waited for, a moment at most."""
+        if self._waiting:
+            self._drawn.wait(_FIRST_SECONDS)
         return figure_html(self.heading, "".join(_static(child) for child in self.children))
 
     def close(self) -> None:

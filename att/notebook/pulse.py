@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from att.client.session import Session
 from att.client.stopping import Stop
-from att.errors import ATTError
+from att.errors import ATTError, Internal
 from att.events.models import Event
 from att.events.operations import EventOperations
 from att.operations import operation_of
@@ -127,6 +127,10 @@ class Pulse:
             watched.value = topic.read(self._session, watched.value)
         except ATTError as error:
             watched.value = topic.failed(watched.value, error)
+        except Exception as error:
+            # Shown, and tried again: a view that stands still without a word would be worse.
+            _LOG.exception("%s could not be read", topic.key)
+            watched.value = topic.failed(watched.value, Internal(f"{topic.key} could not be read: {error}"))
         watched.due = min(watched.due, time.monotonic() + topic.seconds(watched.value))
         with self._lock:
             callbacks = list(watched.callbacks)

@@ -18,7 +18,6 @@ __all__ = ["JupyterServer", "jupyter_server"]
 
 _OPTIONS = [
     "--no-browser",
-    "--port=0",
     "--ServerApp.base_url=/a%40b/",
     "--ServerApp.jpserver_extensions={'jupyter_ext': True}",
     "--ServerApp.reraise_server_extension_failures=True",
@@ -61,7 +60,8 @@ def jupyter_server(folder: Path, *options: str) -> Iterator[JupyterServer]:
         "ATT_DATA_DIR": str(data_dir),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "jupyter", "server", *_OPTIONS, *options]
+    port = [] if any(option.startswith("--ServerApp.port=") for option in options) else ["--port=0"]
+    command = [sys.executable, "-m", "jupyter", "server", *_OPTIONS, *port, *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:

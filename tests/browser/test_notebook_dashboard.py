@@ -1,0 +1,126 @@
+"""The dashboard in a real JupyterLab: processes by click, crashes, tests, charts, exports without a network."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser
+
+from tests.support.browser import SCREENSHOTS, Lab
+from tests.support.notebook import Notebook
+from tests.support.servers import Home
+from tests.support.waiting import eventually
+
+MAKE = """
+import att
+s = att.connect()
+p = s.projects.create({name!r}, template="service", path={name!r})
+"""
+PANEL = ".att-panel"
+
+
+def _tab(notebook: Notebook, name: str) -> None:
+    notebook.find(f".lm-TabBar-tab:has-text('{name}')").click()
+
+
+def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
+    lab.page.set_viewport_size({"width": 1180, "height": 1250})
+    notebook = Notebook(lab, home.work, MAKE.format(name="shop"), "d = p.dashboard(); d").run()
+    find, server = notebook.find, lab.server
+
+    find(".att-badge:has-text('stopped')").wait_for()
+    notebook.picture("dashboard-stopped", PANEL)
+    notebook.click("Start")
+    find(".att-badge:has-text('✓ healthy')").wait_for()
+    pid = server.get("projects/shop/runtime/status")["pid"]
+    assert psutil.pid_exists(pid)
+    find(".att-log-row:has-text('heartbeat 2')").first.wait_for()
+    notebook.picture("dashboard-running", PANEL)
+
+    _tab(notebook, "Tests")
+    find(".att-empty:has-text('No test run yet')").wait_for()
+    notebook.picture("tests-empty", PANEL)
+    notebook.click("Run tests")
+    find(".att-bar.att-moving").wait_for()
+    find(".att-list summary").first.wait_for(timeout=90_000)
+    find(".att-list summary").first.click()
+    find(".att-list pre:has-text('Hello, Ada!')").first.wait_for()
+    find("button.jupyter-button:has-text('Rerun failed'):enabled").wait_for(timeout=60_000)
+    run = server.get("projects/shop/test/runs")["runs"][0]
+    told = find(".att-chips").last.inner_text()
+    assert [
+        f"{run[name]} {name}" for name in ("passed", "failed", "skipped") if f"{run[name]} {name}" not in told
+    ] == []
+    notebook.picture("tests-failed", PANEL)
+
+    _tab(notebook, "History")
+    find(".widget-image").wait_for(timeout=60_000)
+    assert find(".widget-image").evaluate("el => el.naturalWidth") > 400
+    notebook.picture("history", PANEL)
+    _tab(notebook, "Events")
+    find(".att-events li:has-text('tests failed')").wait_for()
+    notebook.picture("events", PANEL)
+
+    _tab(notebook, "Log")
+    os.kill(pid, signal.SIGSEGV)
+    died = time.monotonic()
+    find(".att-alert:has-text('SIGSEGV')").wait_for()
+    assert time.monotonic() - died < 10  # about one second when the machine is not busy
+    find(".att-alert pre:has-text('heartbeat')").wait_for()
+    notebook.picture("crashed", PANEL)
+
+    notebook.click("Start")
+    find(".att-badge:has-text('✓ healthy')").wait_for()
+    pid = server.get("projects/shop/runtime/status")["pid"]
+    notebook.click("Stop")
+    find(".att-badge:has-text('stopped')").wait_for()
+    eventually(lambda: not psutil.pid_exists(pid))
+    assert lab.off_site == []
+
+
+def test_a_project_is_made_and_chosen_in_the_dashboard_of_the_session(lab: Lab, home: Home) -> None:
+    notebook = Notebook(lab, home.work, "import att; d = att.dashboard(); d").run()
+    notebook.find(".att-empty:has-text('No project chosen')").wait_for()
+    notebook.click("New project")
+    notebook.find("input[placeholder='demo']").fill("fresh")
+    notebook.find("select:has(option:text-is('Service'))").wait_for()
+    notebook.picture("picker-new", PANEL)
+    notebook.click("Create")
+    notebook.find(".att-title:has-text('fresh')").wait_for()
+    assert lab.server.get("projects/fresh")["project"]["template"] == "service"
+    notebook.picture("picker-made", PANEL)
+
+
+def test_a_notebook_exported_to_html_shows_logs_tables_and_charts_without_a_network(
+    lab: Lab, home: Home, browser: Browser
+) -> None:
+    wait = "import time\nwhile not c.image.value: time.sleep(0.05)"
+    cells = [
+        MAKE.format(name="paper") + "\np.runtime.start(wait='healthy')\nr = p.tests.run(suite='unit')",
+        "p.logs.view()",
+        "r",
+        "from att.notebook import TestHistoryChart\nc = TestHistoryChart(p)\n" + wait,
+        "c",
+        "p.dashboard()",
+        "p.runtime.stop()",
+    ]
+    notebook = Notebook(lab, home.work, *cells).run()
+    notebook.save()
+    eventually(lambda: "data:image/png" in notebook.path.read_text())
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook.path)]
+    subprocess.run(command, check=True, capture_output=True, env=home.environment, timeout=120)
+    context = browser.new_context(offline=True, viewport={"width": 1100, "height": 1600})
+    page = context.new_page()
+    page.goto(notebook.path.with_suffix(".html").as_uri(), wait_until="domcontentloaded")
+    text = page.locator("body").inner_text()
+    assert [word for word in ("Log of paper", "service is starting", "✗", "test_a_greeting") if word not in text] == []
+    assert page.locator("img[alt='Test history of paper']").evaluate("el => el.naturalWidth") > 400
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=Path(SCREENSHOTS) / "exported.png", full_page=True)
+    context.close()

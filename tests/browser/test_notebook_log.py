@@ -1,0 +1,150 @@
+"""The log view in a real JupyterLab: every line once, few nodes, and back where it was after each interruption."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.browser import Lab
+from tests.support.notebook import Notebook
+from tests.support.servers import Home
+from tests.support.waiting import eventually
+
+LINES = 100_000
+FAST = f"""
+import sys, time
+begin = time.monotonic()
+for block in range({LINES // 500}):
+    sys.stdout.write(''.join(f'line {{block * 500 + i}} of the flood, with some text behind it\\n' for i in range(500)))
+    sys.stdout.flush()
+    time.sleep(max(0, begin + block * 0.05 - time.monotonic()))
+time.sleep(600)
+"""
+COLOURED = r"""
+import logging, time
+logging.basicConfig(level=0, format="%(asctime)s %(levelname)-8s %(message)s")
+print("\x1b[1;32mStarting\x1b[0m the \x1b[38;5;208mservice\x1b[0m on \x1b[4mport 8000\x1b[0m", end=" ")
+print("\x1b[48;2;90;40;120m violet \x1b[0m")
+for i in range(40):
+    print(f"INFO:     127.0.0.1:5000 - GET /items/{i} 200 OK in {i} ms")
+    if i % 9 == 3: logging.warning("slow answer of item %d", i)
+    if i % 13 == 5: logging.error("cannot reach the database, try %d", i)
+try: 1 / 0
+except ZeroDivisionError: logging.exception("it broke")
+n = 0
+while True:
+    time.sleep(0.2)
+    print("tick", n, flush=True)
+    n += 1
+"""
+CONNECT = "import att\ns = att.connect()"
+HEAP = "() => { window.gc && window.gc(); return performance.memory.usedJSHeapSize; }"
+TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
+
+
+def _project(name: str, code: str) -> str:
+    made = f"p = s.project({name!r}, path='.', command=[{sys.executable!r}, '-u', '-c', {code!r}])"
+    return f"{CONNECT}\n{made}"
+
+
+def _downloaded(notebook: Notebook) -> list[str]:
+    with notebook.page.expect_download() as waiting:
+        notebook.find(".att-log-save").first.click()
+    return Path(waiting.value.path()).read_text().splitlines()
+
+
+def test_a_hundred_thousand_lines_arrive_once_each_with_few_nodes_and_little_memory(lab: Lab, home: Home) -> None:
+    show = f"v = p.logs.view(max_lines={LINES + 1000}); v"
+    notebook = Notebook(lab, home.work, _project("flood", FAST), show, "p.runtime.start(wait='running')\nNone").run()
+    notebook.find(".att-log-row").first.wait_for()
+    before = notebook.page.evaluate(HEAP)
+    most = 0
+
+    def arrived() -> bool:
+        nonlocal most
+        lines, nodes = notebook.value(TOTAL)
+        most = max(most, nodes)
+        return bool(lines >= LINES)
+
+    eventually(arrived, timeout=60, interval=0.1)
+    grown = notebook.page.evaluate(HEAP) - before
+    lines = [line for line in _downloaded(notebook) if line.startswith("line ")]
+    assert lines == [f"line {i} of the flood, with some text behind it" for i in range(LINES)]
+    assert most < 100
+    assert grown < 30e6
+    notebook.save()
+    eventually(lambda: "widget-view" in notebook.path.read_text())
+    assert notebook.path.stat().st_size < 50_000
+    lab.server.post("projects/flood/runtime/stop")
+
+
+def test_search_levels_times_pause_and_keys(lab: Lab, home: Home) -> None:
+    start = "p.runtime.start(wait='running')\np.logs.view()"
+    notebook = Notebook(lab, home.work, _project("coloured", COLOURED), start).run()
+    find = notebook.find
+    find(".att-log-row:has-text('tick')").first.wait_for()
+    notebook.picture("log", ".att-log")
+    find(".att-log-query").fill("item")
+    find(".att-log-query").press("Enter")
+    eventually(lambda: "/45" in find(".att-log-hits").inner_text())
+    assert find(".att-log-follow").get_attribute("aria-pressed") == "false"
+    find(".att-log-current mark").first.wait_for()
+    find(".att-log-fresh:has-text('new line')").wait_for()
+    find(".att-log-clock").click()
+    find(".att-log-row time").first.wait_for()
+    notebook.picture("log-search", ".att-log")
+    find("select[aria-label='Least level']").select_option("4")
+    find(".att-log-error").first.wait_for()
+    assert find(".att-log-info").count() == 0
+    assert "ZeroDivisionError" in find(".att-log-rows").inner_text()
+    find("select[aria-label='Least level']").select_option("0")
+    find(".att-log-query").fill("")
+    find(".att-log-scroll").press("Home")
+    find(".a-bold:has-text('Starting')").wait_for()
+    assert find(".a-fore:has-text('service')").evaluate("el => getComputedStyle(el).color") == "rgb(255, 135, 0)"
+    find(".att-log-scroll").press("f")
+    eventually(lambda: find(".att-log-follow").get_attribute("aria-pressed") == "true")
+    lab.server.post("projects/coloured/runtime/stop")
+    assert lab.off_site == []
+
+
+def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, home: Home) -> None:
+    start = "p.runtime.start(wait='running')\nv = p.logs.view(); v"
+    notebook = Notebook(lab, home.work, _project("back", COLOURED), start).run()
+    find = notebook.find
+    find(".att-log-row:has-text('tick 2')").first.wait_for()
+    find(".att-log-query").fill("items/3 ")
+    find(".att-log-current").wait_for()
+    place = _top(notebook)
+    notebook.page.wait_for_function("() => Object.keys(sessionStorage).some(k => k === 'att-log:back')")
+    seen = notebook.value("el => el.attLog.store.lines")
+
+    notebook.reload()
+    eventually(lambda: notebook.value("el => el.attLog.store.lines") >= seen)
+    eventually(lambda: _top(notebook) == place)
+    assert find(".att-log-query").input_value() == "items/3 "
+    _no_line_twice(notebook)
+
+    notebook.restart_kernel()
+    find(".att-log-status").first.wait_for()
+    assert notebook.value("el => el.attLog.store.lines") >= seen, "what is there stays readable"
+    notebook.picture("log-kernel-gone", ".att-log")
+    notebook.run()
+    eventually(lambda: find(".att-log").count() == 1 and notebook.value("el => el.attLog.store.lines") >= seen)
+    eventually(lambda: _top(notebook) == place)
+    _no_line_twice(notebook)
+    lab.server.post("projects/back/runtime/stop")
+
+
+def _top(notebook: Notebook) -> Any:
+    """Return the text of the uppermost row that is seen."""
+    return notebook.value(
+        "el => { const p = el.attLog; return p.store.text(p.rowAt(Math.round(p.scroll.scrollTop / p.height))); }"
+    )
+
+
+def _no_line_twice(notebook: Notebook) -> None:
+    ticks = [line for line in notebook.value("el => el.attLog.plain()").splitlines() if line.startswith("tick ")]
+    numbers = [int(line.split()[1]) for line in ticks]
+    assert numbers == list(range(len(numbers)))
