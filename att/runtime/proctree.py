@@ -1,9 +1,13 @@
 """Look at processes through /proc; imported by the shim, so it uses built-in modules only."""
 
-try:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
     import posix
-except ImportError:  # Windows, where importing works and starting a run says that it is not supported
-    import nt as posix  # type: ignore[import-not-found, no-redef, unused-ignore]  # pyright: ignore
+else:
+    try:
+        import posix
+    except ImportError:  # Windows, where importing works and starting a run says that it is not supported
+        import nt as posix
 
 __all__ = [
     "boot_id",
