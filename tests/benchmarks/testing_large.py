@@ -125,9 +125,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="att-bench-") as name:
         folder = Path(name)
         if arguments.only != "duckdb":
-            first, *_, last = append_milliseconds(folder, runs)
-            text = f"at {runs * TESTS // STAGES:,} results"
-            rows.append(Row(f"append a run at {runs * TESTS:,} results", last, "ms", text, first, 1.5))
+            costs = append_milliseconds(folder, runs)
+            # What else the machine does disturbs single stages, so the least of three stands beside the least of three.
+            last, first = min(costs[-3:]), min(costs[:3])
+            rows.append(Row(f"append a run at {runs * TESTS:,} results", last, "ms", "at the beginning", first, 1.5))
         if arguments.only != "append":
             rows += duckdb_rows(folder / "export", runs)
     print_table(rows)
