@@ -11,7 +11,7 @@ from att.notebook.logview import LogView
 from att.notebook.panel import Panel
 from att.notebook.picker import ProjectPicker
 from att.notebook.runtime_panel import RuntimePanel
-from att.notebook.test_panel import TestRunPanel
+from att.notebook.suite_panel import TestRunPanel
 
 __all__ = [
     "Dashboard",

@@ -17,7 +17,7 @@ from att.notebook.markup import Markup, empty
 from att.notebook.panel import Panel
 from att.notebook.picker import ProjectPicker
 from att.notebook.runtime_panel import RuntimePanel
-from att.notebook.test_panel import TestRunPanel, counts_html
+from att.notebook.suite_panel import TestRunPanel, counts_html
 from att.notebook.tones import status_badge
 from att.notebook.topics import TestsTopic, TestsValue
 

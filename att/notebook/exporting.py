@@ -40,7 +40,7 @@ def _row(row: Row) -> str:
     # Whoever is cut in the middle of a sequence is not coloured by the rest.
     text = row.text if len(row.text) <= _LONGEST else f"{row.text[:_LONGEST]} …"
     mark = "<span style='color:#b35900'>err│</span> " if row.stderr else "<span style='opacity:.5'>out│</span> "
-    return mark + str(ansi2html(text))
+    return mark + str(ansi2html(text))  # type: ignore[no-untyped-call]
 
 
 def figure_html(title: str, body: str) -> str:

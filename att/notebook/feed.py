@@ -13,7 +13,7 @@ from att.client.session import Session
 from att.client.stopping import Stop
 from att.client.views import brief
 from att.errors import ATTError, Invalid, NotFound
-from att.models import now
+from att.models import Page, now
 from att.notebook.batches import Batch, Row, gap_row, line_row, mark_row, pack, unpack
 from att.operations import operation_of
 from att.runtime.models import LogPage, RunPage
@@ -130,8 +130,7 @@ class LogFeed:
         self._answer()
         given = {**self._given, "limit": _PAGE_LINES} | ({"cursor": self.cursor} if self.cursor else {})
         # The first read proves the connection; only then is the view live again.
-        page: LogPage | None = self._session.transport.call(_LOGS, given)
-        self._take(page)
+        self._take(self._session.transport.call(_LOGS, given))
         self._tell("live", "")
         if self.cursor:
             given["cursor"] = self.cursor
@@ -140,8 +139,8 @@ class LogFeed:
             if stop.is_set:
                 return
 
-    def _take(self, page: LogPage | None) -> None:
-        if page is None:
+    def _take(self, page: Page | None) -> None:
+        if not isinstance(page, LogPage):
             return
         at_ms = int((page.lines[0].at if page.lines else now()).timestamp() * 1000)
         if page.truncated:

@@ -127,7 +127,7 @@ class Pulse:
             watched.value = topic.read(self._session, watched.value)
         except ATTError as error:
             watched.value = topic.failed(watched.value, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is logged
             # Shown, and tried again: a view that stands still without a word would be worse.
             _LOG.exception("%s could not be read", topic.key)
             watched.value = topic.failed(watched.value, Internal(f"{topic.key} could not be read: {error}"))

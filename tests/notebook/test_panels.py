@@ -157,6 +157,7 @@ def test_the_dashboard_of_a_session_follows_the_choice(s: Session, service: Proj
     eventually(lambda: service.id in [value for _, value in cockpit.picker.menu.options])
     cockpit.picker.menu.value = service.id
     first = eventually(lambda: cockpit.dashboard)
+    assert first is not None
     assert first.project.id == service.id
     cockpit.picker.menu.value = ""
     eventually(lambda: cockpit.dashboard is None)

@@ -25,7 +25,7 @@ _PATIENCE_MS = 60_000
 
 def write_notebook(path: Path, sources: Sequence[str]) -> Path:
     """Write a notebook with a code cell for each source."""
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": uuid.uuid4().hex[:8],

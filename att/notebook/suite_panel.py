@@ -111,7 +111,8 @@ def counts_html(run: TestRun) -> str:
 
 def _bar(run: TestRun) -> str:
     whole = max(run.collected or 0, run.finished, 1)
-    parts = [("good", run.passed), ("bad", run.failed + run.errors), ("warn", run.skipped), ("idle", run.xfailed)]
+    bad = (run.failed or 0) + (run.errors or 0)
+    parts = [("good", run.passed), ("bad", bad), ("warn", run.skipped), ("idle", run.xfailed)]
     segments = "".join(
         f"<i class='att-{tone}' style='width:{number / whole:.2%}'></i>" for tone, number in parts if number
     )
