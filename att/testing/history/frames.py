@@ -41,7 +41,7 @@ def assemble(read: Callable[[Part], Any]) -> Frames:
 
 
 def _table(source: Any) -> pa.Table:
-    return read_stream(source) if isinstance(source, bytes | memoryview | pa.Buffer) else source.read_all()
+    return source.read_all() if isinstance(source, pa.RecordBatchReader) else read_stream(source)
 
 
 def runs_frame(runs: pa.Table) -> pd.DataFrame:

@@ -59,7 +59,7 @@ class HistoryStore:
         from att.testing.history import blocks
 
         names = cleaned([*columns.nodeid, *(failure.nodeid for failure in failures)])
-        workers = sorted(set(columns.worker or ()) - {None})
+        workers = sorted({name for name in columns.worker or () if name is not None})
         notes = blocks.encode_notes(columns)
         detail = run.model_dump_json(exclude={"failures"})
         with self._store.write() as connection:

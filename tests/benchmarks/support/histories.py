@@ -58,7 +58,7 @@ class RunSample:
         return f"{PROJECT}-{self.number:06}"
 
     def names(self, codes: npt.NDArray[np.int64], names: Sequence[str]) -> list[Any]:
-        return np.array(names, dtype=object)[codes].tolist()
+        return list(np.array(names, dtype=object)[codes])
 
     @property
     def times(self) -> list[datetime]:
@@ -231,7 +231,7 @@ class RowHistory:
             WHERE runs.started_us >= ? AND runs.started_us < ?"""
         bounds = (_microseconds(END - timedelta(days=days)), _microseconds(END))
         parse = {"started_at": {"unit": "us", "utc": True}}
-        return pd.read_sql(query, self.connection, params=bounds, parse_dates=parse)  # type: ignore[arg-type]
+        return pd.read_sql(query, self.connection, params=bounds, parse_dates=parse)
 
     def append(self, run: RunSample, outcomes: Sequence[TestOutcome]) -> None:
         with self.connection:

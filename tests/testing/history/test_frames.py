@@ -54,8 +54,8 @@ def test_one_run_keeps_the_contract_and_tells_everything(history: HistoryStore) 
     assert results["started_at"].to_list() == [pd.NaT if o.started_at is None else o.started_at for o in seen]
     assert results["worker"].astype(object).where(results["worker"].notna(), None).to_list() == [o.worker for o in seen]
 
-    told = failures.iloc[0]
-    assert told[["nodeid", "exception", "message", "attempt", "line"]].to_list() == [
+    first = failures.iloc[0]
+    assert first[["nodeid", "exception", "message", "attempt", "line"]].to_list() == [
         "test_a.py::test_two[ü]",
         "ValueError",
         "first line",
@@ -65,7 +65,8 @@ def test_one_run_keeps_the_contract_and_tells_everything(history: HistoryStore) 
 
 
 def test_workers_of_different_runs_are_not_mixed_up(history: HistoryStore) -> None:
-    for number, workers in enumerate((["gw1", "gw0", None], ["tcp://a", "gw1"], [None])):
+    named: list[list[str | None]] = [["gw1", "gw0", None], ["tcp://a", "gw1"], [None]]
+    for number, workers in enumerate(named):
         seen = [outcome(f"t{n}", worker=worker) for n, worker in enumerate(workers)]
         history.append(run(number), seen, [])
     found = frames(history).results["worker"]
@@ -102,11 +103,11 @@ def test_results_of_a_run_that_is_deleted_meanwhile_are_left_out(history: Histor
     parts: dict[Part, bytes] = {part: b"".join(history.stream(part, Selection())) for part in PARTS}
     history.prune("demo", keep_runs=1)
     history.vacuum()
-    after = dict(parts, runs=b"".join(history.stream("runs", Selection())))
+    after: dict[Part, bytes] = {**parts, "runs": b"".join(history.stream("runs", Selection()))}
     found = assemble(after.__getitem__)
     analysis.validate(*found)
     assert (len(found.runs), len(found.results), len(found.failures)) == (1, 1, 1)
-    after = dict(parts, tests=b"".join(history.stream("tests", Selection())))
+    after = {**parts, "tests": b"".join(history.stream("tests", Selection()))}
     found = assemble(after.__getitem__)
     analysis.validate(*found)
     assert (len(found.runs), list(found.results["nodeid"])) == (3, ["t2"])
@@ -130,10 +131,10 @@ def test_what_is_stored_is_sent_as_it_lies_and_never_decoded(history: HistorySto
     assert list(history.stream(part, Selection())) == [blocks.head(blocks.SCHEMAS[part]), *stored, blocks.END]
 
     with sqlite3.connect(store.path) as database:
-        database.execute("UPDATE test_blocks SET data = 'what nobody can decode'")
+        database.execute("UPDATE test_blocks SET data = CAST('what nobody can decode' AS BLOB)")
     database.close()
     sent = list(history.stream(part, Selection()))
-    assert sent[1:-1] == ["what nobody can decode"] * 100
+    assert sent[1:-1] == [b"what nobody can decode"] * 100
 
 
 def test_a_long_history_of_a_report_without_times_keeps_the_contract(history: HistoryStore) -> None:

@@ -88,7 +88,7 @@ def test_a_finished_run_carries_counts_failures_and_environment(tmp_path: Path) 
     assert (run.passed, run.failed, run.errors) == (counts["passed"], counts["failed"], counts["error"])
     assert (run.rerun, run.subtests) == (counts["rerun"], counts["subtests passed"] + counts["subtests xfailed"])
     assert (run.complete, run.in_flight, run.other_counts, run.commit) == (True, [], {}, "abc")
-    assert len(run.failures) == run.failed + run.errors
+    assert len(run.failures) == run.failed + counts["error"]
     assert run.environment is not None
     assert run.environment.pytest == "8.4.2"
     assert TestRun.model_validate_json(run.model_dump_json()) == run

@@ -22,7 +22,7 @@ def _of_summary_line(opened: House, run: TestRun) -> tuple[int | None, ...]:
     return (counts.passed, counts.failed, counts.skipped, counts.errors, counts.xfailed, counts.xpassed)
 
 
-def _of_run(run: TestRun) -> tuple[int, ...]:
+def _of_run(run: TestRun) -> tuple[int | None, ...]:
     return (run.passed, run.failed, run.skipped, run.errors, run.xfailed, run.xpassed)
 
 

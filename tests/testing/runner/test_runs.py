@@ -26,7 +26,7 @@ def test_errs(broken): pass
 """
 
 
-def _counts(run: TestRun) -> tuple[int, ...]:
+def _counts(run: TestRun) -> tuple[int | None, ...]:
     return (run.passed, run.failed, run.skipped, run.errors, run.xfailed)
 
 

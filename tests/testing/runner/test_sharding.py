@@ -23,7 +23,7 @@ FILES = {
 }
 
 
-def _counts(run: TestRun) -> tuple[int, ...]:
+def _counts(run: TestRun) -> tuple[int | None, ...]:
     return (run.passed, run.failed, run.skipped, run.errors, run.deselected)
 
 
