@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from att.client.following import TICK_SECONDS, Following
 from att.client.groups import Events, Projects
-from att.client.mcp import Mcp
 from att.client.histories import fetch_history
 from att.client.loading import send_reports
+from att.client.mcp import Mcp
 from att.client.progress import say
 from att.client.project import ProjectHandle
 from att.client.remote import remote
