@@ -1,4 +1,4 @@
-"""The environment with a real NeMo Agent Toolkit: the smallest one that serves."""
+"""The environment with a real NeMo Agent Toolkit: the smallest one that serves and speaks MCP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from tests.support.environments import cached_python
 
 __all__ = ["nat_python"]
 
-REQUIREMENTS = ("nvidia-nat-core==1.9.0", "sqlalchemy", "greenlet", "langchain-core", "pip", "setuptools>=64")
+REQUIREMENTS = (
+    "nvidia-nat-core==1.9.0",
+    "nvidia-nat-mcp==1.9.0",
+    "sqlalchemy",
+    "greenlet",
+    "langchain-core",
+    "pip",
+    "setuptools>=64",
+)
 
 
 def nat_python() -> Path:

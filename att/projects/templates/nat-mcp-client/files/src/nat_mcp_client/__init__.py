@@ -1,0 +1,1 @@
+"""A workflow that calls a tool of an MCP server."""
