@@ -63,8 +63,10 @@ def test_start_restart_and_stop_by_click_move_a_real_process(shop: Workshop) -> 
 
 
 def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_within_two_seconds(shop: Workshop) -> None:
-    folder = shop.project("nightly", CRASHING)
-    shop.start("nightly")
+    folder = shop.project("nightly", CRASHING, title="Nightly import")
+    shop.project("web", title="Web shop")
+    for name in ("nightly", "web"):
+        shop.start(name)
     expect(shop.card("nightly", "running")).to_contain_text("Healthy")
     words = {".jp-att-Status": "1 crashed", ".jp-att-Trouble-reason": "the database is gone"}
     words[".jp-att-Trouble-lines"] = "ConnectionError: the database is gone"
@@ -75,6 +77,9 @@ def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_withi
     shown = shop.page.wait_for_function(f"Object.keys(window.shownAt).length == {len(words)} && window.shownAt")
     ended = datetime.fromisoformat(shop.status("nightly")["exit"]["exited_at"]).timestamp()
     assert {place for place, at in shown.json_value().items() if at - ended >= 2.0} == set()
+    shop.click("Open the log", "nightly")
+    expect(shop.page.get_by_role("log", name="Log of nightly")).to_contain_text("the database is gone")
+    shop.lab.screenshot("panel-crash")
 
 
 def test_an_unhealthy_project_turns_the_status_bar(shop: Workshop) -> None:

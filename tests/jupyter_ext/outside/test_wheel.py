@@ -23,8 +23,10 @@ PANEL = ".data/data/share/jupyter/labextensions/jupyter-att/"
 def run(*command: str | Path, home: Home | None = None, **options: Any) -> str:
     environment = home.environment if home else dict(os.environ)
     folder = home.work if home else ROOT
-    given = {"cwd": folder, "env": environment, **options}
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **given)
+    given: dict[str, Any] = {"cwd": folder, "env": environment, **options}
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, **given
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
