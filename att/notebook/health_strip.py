@@ -54,7 +54,7 @@ def _row(name: str, results: Sequence[ProbeResult]) -> str:
     ticks = "<i class='att-tick att-tick-none'></i>" * (_TICKS - len(shown)) + "".join(map(_tick, shown))
     why = "" if last.result == "pass" or not last.detail else f" · {escape(last.detail)}"
     return (
-        f"<div class='att-strip'><span class='att-strip-name'>{escape(name)}</span>"
+        f"<div class='att-strip'><span class='att-strip-name'>{escape(name)}</span> "
         f"<span class='att-strip-ticks' role='img' aria-label='{escape(label)}'>{ticks}</span>"
         f"<span class='att-strip-last att-{tone}' title='{escape(last.detail)}'>{said}{why}</span></div>"
     )

@@ -40,12 +40,12 @@ class Markup(anywidget.AnyWidget):
 def badge(tone: str, text: str, *, label: str = "") -> str:
     """Return a pill; `text` begins with a sign, so that it says the same without colour."""
     name = f" aria-label='{escape(label)}'" if label else ""
-    return f"<span class='att-badge att-{tone}'{name}>{escape(text)}</span>"
+    return f"<span class='att-badge att-{tone}'{name}>{escape(text)}</span> "
 
 
 def facts(pairs: Mapping[str, str]) -> str:
     """Return names with values, which are HTML already."""
-    rows = "".join(f"<span><i>{escape(name)}</i><b>{value}</b></span>" for name, value in pairs.items())
+    rows = "".join(f"<span><i>{escape(name)}</i> <b>{value}</b></span> " for name, value in pairs.items())
     return f"<div class='att-facts'>{rows}</div>"
 
 

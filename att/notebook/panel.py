@@ -14,6 +14,7 @@ import ipywidgets
 from att.client.session import Session
 from att.errors import ATTError
 from att.notebook.exporting import figure_html
+from att.notebook.looks import styles
 from att.notebook.markup import Markup, alert
 from att.notebook.pulse import Topic
 from att.notebook.shared import Shared
@@ -125,7 +126,8 @@ class Panel(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         if isinstance(bundle, dict):
-            bundle["text/html"] = self.static_html()
+            looks = styles("palette.css", "widgets.css")
+            bundle["text/html"] = f"<style>{looks}</style><div class='att'>{self.static_html()}</div>"
             bundle["text/plain"] = repr(self)
         return bundle
 

@@ -71,7 +71,7 @@ def _loading(project: str) -> str:
 
 def _title(project: str, badges: Sequence[str]) -> str:
     return (
-        f"<div class='att-flex' role='status'><span class='att-title'>{escape(project)}</span>{''.join(badges)}</div>"
+        f"<div class='att-flex' role='status'><span class='att-title'>{escape(project)}</span> {''.join(badges)}</div>"
     )
 
 

@@ -102,7 +102,7 @@ class TestRunPanel(Panel):
 def counts_html(run: TestRun) -> str:
     """Return the counts with their signs."""
     chips = [
-        f"<span class='att-{tone}'>{sign} {getattr(run, name)} {name}</span>"
+        f"<span class='att-{tone}'>{sign} {getattr(run, name)} {name}</span> "
         for name, (tone, sign) in OUTCOMES.items()
         if getattr(run, name)
     ]

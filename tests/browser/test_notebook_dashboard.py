@@ -68,6 +68,7 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     notebook.picture("events", PANEL)
 
     _tab(notebook, "Log")
+    eventually(lambda: notebook.value("el => el.attLog.rows.childElementCount === el.attLog.length"))
     os.kill(pid, signal.SIGSEGV)
     died = time.monotonic()
     find(".att-alert:has-text('SIGSEGV')").wait_for()

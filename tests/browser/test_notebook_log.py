@@ -129,6 +129,7 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     notebook.restart_kernel()
     find(".att-log-status").first.wait_for()
     assert notebook.value("el => el.attLog.store.lines") >= seen, "what is there stays readable"
+    find(".att-log.att-gone").wait_for()
     notebook.picture("log-kernel-gone", ".att-log")
     notebook.run()
     eventually(lambda: find(".att-log").count() == 1 and notebook.value("el => el.attLog.store.lines") >= seen)

@@ -1,6 +1,6 @@
 // The log view: a window of rows over a LineStore. One store per model, any number of views of it.
 
-const OVERSCAN = 6, LONGEST = 4000;
+const OVERSCAN = 6, LONGEST = 4000, PLACING_MS = 3000;
 const ICONS = {
   follow: "M8 2v9m-4-4 4 4 4-4M3 14h10",
   prev: "M4 10l4-4 4 4",
@@ -79,9 +79,9 @@ class LogPanel {
   }
   remember() {
     if (!this.placed) return;
-    const top = this.state.follow ? null : this.store.time(this.rowAt(Math.round(this.scroll.scrollTop / this.height)));
-    this.state.top = top ?? this.state.top;
+    const n = this.rowAt(Math.round(this.scroll.scrollTop / this.height)), time = this.store.time(n);
     if (this.state.follow) this.state.top = null;
+    else if (time !== undefined) this.state.top = { time, text: this.store.text(n).slice(0, 200) };
     try {
       sessionStorage.setItem(this.memory, JSON.stringify(this.state));
     } catch {
@@ -172,6 +172,11 @@ class LogPanel {
     this.model.on("change:state", this.told);
     this.resized = new ResizeObserver(() => this.later());
     this.resized.observe(this.scroll);
+    // In a tab that was not on top rows may have been drawn for no height.
+    this.seen = new IntersectionObserver(() => this.later());
+    this.seen.observe(this.scroll);
+    this.gone = () => this.el.classList.add("att-gone");
+    this.model.on("comm_live_update", this.gone);
     this.showState();
     this.later();
   }
@@ -179,7 +184,9 @@ class LogPanel {
   close() {
     this.store.listeners.delete(this.heard);
     this.model.off("change:state", this.told);
+    this.model.off("comm_live_update", this.gone);
     this.resized.disconnect();
+    this.seen.disconnect();
     cancelAnimationFrame(this.frame);
   }
 
@@ -315,13 +322,19 @@ class LogPanel {
 
   place() {
     // Goes back to where the reader was before the page or the kernel was new, once that line is here again.
-    const { times } = this.store, { top } = this.state;
+    const { times, texts } = this.store, { top } = this.state;
     if (!times.length) return;
-    this.goTo(this.store.base + firstAtLeast(times, top ?? 0));
-    if (top !== null && times[times.length - 1] < top) return;
+    this.since ??= performance.now();
+    let at = firstAtLeast(times, top ? top.time : 0);
+    // Many lines may have the same time.
+    const same = top ? texts.findIndex((text, i) => times[i] === top.time && text.startsWith(top.text)) : -1;
+    if (same >= 0) at = same;
+    this.goTo(this.store.base + at);
+    const arrived = !top || (same >= 0 && this.scroll.scrollTop >= this.placeOf(this.store.base + at) * this.height - 1);
+    if (!arrived && performance.now() - this.since < PLACING_MS) return;
     this.placed = true;
     this.seenEnd = this.store.end;
-    if (top !== null && times[0] > top + 1) this.setFollow(this.model.get("follow"));
+    if (top && times[0] > top.time + 1) this.setFollow(this.model.get("follow"));
   }
 
   draw() {
