@@ -37,8 +37,8 @@ def sample_reports(folder: str | Path, nodeids: Sequence[str], runs: int = 60, *
         run = sample.runs.iloc[[place]]
         run_id, branch, commit = (str(run[name].iloc[0]) for name in ("run_id", "branch", "commit"))
         path = Path(folder).expanduser() / branch.replace("/", "-") / commit[:10] / f"{run_id}.xml"
-        only = (frame[frame["run_id"] == run_id] for frame in (results, failures))
-        written += to_junit(run.assign(branch=None, commit=None), *only, path)
+        tests, failed = (frame[frame["run_id"] == run_id] for frame in (results, failures))
+        written += to_junit(run.assign(branch=None, commit=None), tests, failed, path)
     return written
 
 

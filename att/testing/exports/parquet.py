@@ -94,11 +94,11 @@ class _Archive:
                 yield from self._replace(kind, part, _in_order(tables[kind], ranks))
 
     def _part_of_rows(self, kind: FrameKind, run_ids: pd.Series[Any]) -> np.ndarray[Any, Any]:
-        """Return the part of each row of a frame; None for rows of unknown runs."""
+        """Return the part of each row of a frame; NaN or empty for rows of unknown runs."""
         place = pd.Series(self.parts, index=pd.Index(run_ids))
         run_id = self.frames[kind]["run_id"].astype("category")
         by_category = place.reindex(run_id.cat.categories.astype(object)).to_numpy(dtype=object)
-        return np.append(by_category, [None])[run_id.cat.codes.to_numpy()]
+        return np.append(by_category, "")[run_id.cat.codes.to_numpy()]
 
     def _parts_with(self, run_ids: np.ndarray[Any, Any]) -> set[str]:
         """Return the parts that hold one of the runs already, also where its start has moved to another month."""
@@ -128,15 +128,15 @@ class _Archive:
 
     def _others(self, path: str, run_ids: np.ndarray[Any, Any]) -> pa.Table | None:
         import pyarrow as pa
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
+        from pyarrow import dataset
 
         if not self.place.files.get_file_info(path).is_file:
             return None
         with self.place.files.open_input_file(path) as file:
             table = pq.read_table(file)
-        ours = pc.is_in(table["run_id"].cast(pa.string()), pa.array(run_ids, pa.string()))
-        return compacted(table.filter(pc.invert(ours)))
+        ours = dataset.field("run_id").isin(pa.array(run_ids, pa.string()))
+        return compacted(table.filter(~ours))
 
     def _replace(self, kind: FrameKind, part: str, table: pa.Table) -> Iterator[str]:
         """Write a file beside the one that it then replaces; nothing is written and nothing left for no rows."""
