@@ -116,7 +116,7 @@ def test_a_wrong_setting_of_att_is_told_in_one_line(att: Att, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setenv("ATT_KEEP_RUNS", "many")
         told = att("project", "list", code=2).stderr
-    assert told.startswith("att: A setting of ATT is wrong:")
+    assert told.startswith("att: The environment variable ATT_KEEP_RUNS is 'many', but must be a whole number")
     assert told.count("\n") == 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from att.client.session import Session
 from att.client.stopping import Stop
+from att.models import Page
 from att.operations import REGISTRY
 from tests.client.conftest import NewId
 from tests.support.waiting import eventually
@@ -16,7 +17,8 @@ from tests.support.waiting import eventually
 def test_a_following_that_waits_for_something_new_ends_when_another_thread_says_so(
     s: Session, new_id: NewId, folder: Path
 ) -> None:
-    project, stop, seen = s.project(new_id(), path=folder), Stop(), []
+    project, stop = s.project(new_id(), path=folder), Stop()
+    seen: list[Page] = []
     project.update(title="read before it waits")
 
     def follow() -> None:
