@@ -13,7 +13,6 @@ from tests.browser.workshop import Workshop
 from tests.support.browser import Lab, start_lab
 from tests.support.labextension import install_panel
 from tests.support.servers import Home
-from tests.support.waiting import eventually
 
 MANY = 3000
 LINES = f"""\
@@ -48,7 +47,18 @@ def log(shop: Workshop, name: str) -> Locator:
     return shop.page.get_by_role("log", name=f"Log of {name}")
 
 
-def texts(shop: Workshop, name: str) -> list[str]:
+def kept(shop: Workshop) -> int:
+    """How many lines the panel says that it keeps."""
+    return int(shop.page.locator(".jp-att-Log-kept").inner_text().split()[0].replace(",", ""))
+
+
+def shows(shop: Workshop, lines: int) -> None:
+    """Wait until the panel keeps so many lines."""
+    told = "document.querySelector('.jp-att-Log-kept').textContent.replaceAll(',', '')"
+    shop.page.wait_for_function(f"parseInt({told}) >= {lines}")
+
+
+def texts(shop: Workshop) -> list[str]:
     """All lines that the panel keeps, as its download gives them."""
     with shop.page.expect_download() as download:
         shop.page.get_by_role("button", name="Download these lines").click()
@@ -69,15 +79,16 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
     expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_be_visible()
     shop.lab.screenshot("panel-log-search")
+    before = kept(shop)
     shop.lab.server.post("projects/chatty/runtime/restart")
     expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_contain_text("new lines")
     expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
     shop.page.get_by_role("button", name="Follow: go to the newest lines").click()
     expect(alert.last).to_be_visible()
-    eventually(lambda: texts(shop, "chatty").count("red alert") == 2)
-    kept = texts(shop, "chatty")
-    assert sum(line.startswith("--- Run") for line in kept) == 2
-    second = kept[[n for n, line in enumerate(kept) if line.startswith("--- Run")][1] + 1 :]
+    shows(shop, before + MANY + 1)
+    lines = texts(shop)
+    assert sum(line.startswith("--- Run") for line in lines) == 2
+    second = lines[[n for n, line in enumerate(lines) if line.startswith("--- Run")][1] + 1 :]
     assert second == [*(f"line {n}" for n in range(MANY)), "red alert"]
 
 
@@ -99,6 +110,9 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     assert (run["failed"], run["passed"], run["status"]) == (1, 6, "failed")
     expect(shop.card("sums")).to_contain_text("6 passed, 1 failed")
     shop.lab.screenshot("panel-tests")
+    shop.lab.saved("jupyter-att-tests:sums")
+    shop.lab.reload()
+    expect(shop.card("sums")).to_contain_text("6 passed, 1 failed")
     (folder / "tests" / "test_prices.py").write_text(TESTS.replace("0.1 + 0.2", "0.3"))
     shop.page.get_by_role("button", name="Run the tests that failed again").click()
     expect(result.locator(".jp-att-Result-head")).to_contain_text("1 passed")
@@ -116,7 +130,7 @@ def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> Non
     expect(shop.card("chatty", "running")).to_be_visible()
     expect(log(shop, "chatty")).to_contain_text("red alert")
     expect(shop.page.get_by_role("tab", name="chatty tests")).to_be_visible()
-    lines = [line for line in texts(shop, "chatty") if not line.startswith("---")]
+    lines = [line for line in texts(shop) if not line.startswith("---")]
     assert lines[-2:] == [f"line {MANY - 1}", "red alert"]
     assert len(lines) == len(set(lines))
 
@@ -146,8 +160,7 @@ def test_views_go_on_where_they_were_when_the_server_is_killed_and_started_again
         shop.lab.screenshot("panel-disconnected", dark=False)
         shop.lab.server = start_lab(home, f"--ServerApp.port={urlsplit(shop.lab.url).port}")
         expect(shop.bar).to_have_text("1 running")
-        seen = len(texts(shop, "ticker"))
-        eventually(lambda: len(texts(shop, "ticker")) > seen + 50)
-        ticks = texts(shop, "ticker")[1:]
+        shows(shop, kept(shop) + 50)
+        ticks = texts(shop)[1:]
         assert ticks == [f"tick {n}" for n in range(len(ticks))]
     context.close()

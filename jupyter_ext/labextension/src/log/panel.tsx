@@ -193,5 +193,5 @@ function download(model: LogModel): void {
   link.href = URL.createObjectURL(new Blob([model.ring.text()], { type: 'text/plain' }));
   link.download = `${model.project}.log`;
   link.click();
-  URL.revokeObjectURL(link.href);
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it after this
 }

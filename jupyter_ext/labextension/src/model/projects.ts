@@ -5,9 +5,10 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, ofProject, Problem, words } from '../api/client';
 import { Stream, StreamState } from '../api/stream';
-import type { Diagnostics, Event, EventPage, ProjectPage, ProjectStatus, SystemHealth, TestRun } from '../api/types';
+import type { Diagnostics, Event, EventPage, ProjectPage, ProjectStatus, SystemHealth } from '../api/types';
 import { face } from './face';
 import { Latest } from './latest';
+import { TestRuns } from './testruns';
 import { mismatch } from './version';
 
 /** `absent`: the server does not serve ATT. */
@@ -19,6 +20,7 @@ const IN_A_PAGE = 500;
 /** One stream for the whole page; every view reads from here and hears of changes by the signals. */
 export class Projects implements IDisposable {
   constructor(readonly api: Api) {
+    this.tests = new TestRuns(api, () => this._changed.emit());
     this._stream = new Stream<EventPage>({
       connect: () => api.socket('ws', { kinds: KINDS, tail: 1 }),
       onPage: page => page.events.forEach(event => this._hear(event)),
@@ -41,6 +43,8 @@ export class Projects implements IDisposable {
     return this._stream.isDisposed;
   }
 
+  /** The counts of the latest test runs. */
+  readonly tests: TestRuns;
   connection: Connection = 'connecting';
   /** Why there is no connection, for a person. */
   why = '';
@@ -60,11 +64,6 @@ export class Projects implements IDisposable {
   /** Why a project in trouble is so; null until that is read. */
   diagnostics(id: string): Diagnostics | null {
     return this._diagnostics.get(id) ?? null;
-  }
-
-  /** The counts of the latest test run that this page has heard of. */
-  testRun(id: string): TestRun | null {
-    return this._tests.get(id) ?? null;
   }
 
   /** What a person should know about the server: versions that differ, and the server's own notices. */
@@ -155,6 +154,7 @@ export class Projects implements IDisposable {
       this.known = true;
       this._enter('connected', '');
       found.forEach(status => this._explain(status));
+      await this.tests.read([...this._projects.keys()]);
     } catch (error) {
       this._lose(words(error));
     }
@@ -187,7 +187,7 @@ export class Projects implements IDisposable {
       if (event.kind === 'project.deleted') {
         this._forget(id);
       } else if (event.kind.startsWith('test.')) {
-        this._hearTest(id, event);
+        this.tests.hear(id, event);
       } else {
         this._patch(id, event);
         void this.refresh.ask(id);
@@ -208,18 +208,10 @@ export class Projects implements IDisposable {
     this._changed.emit();
   }
 
-  private _hearTest(id: string, { kind, run_id, data }: Event): void {
-    const before = this._tests.get(id);
-    const same = before?.run_id === run_id ? before : {};
-    const state = kind === 'test.ended' ? {} : { state: 'running' };
-    this._tests.set(id, { ...same, run_id, ...state, ...data } as TestRun);
-    this._changed.emit();
-  }
-
   private _forget(id: string): void {
     this._projects.delete(id);
     this._diagnostics.delete(id);
-    this._tests.delete(id);
+    this.tests.forget(id);
     this._changed.emit();
   }
 
@@ -245,7 +237,6 @@ export class Projects implements IDisposable {
   private readonly _stream: Stream<EventPage>;
   private _projects = new Map<string, ProjectStatus>();
   private readonly _diagnostics = new Map<string, Diagnostics>();
-  private readonly _tests = new Map<string, TestRun>();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _event = new Signal<this, Event>(this);
 }

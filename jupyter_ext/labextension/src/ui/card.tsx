@@ -29,7 +29,7 @@ export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }
         <Progress share={status.setup.progress} label={`Setting up ${id}: ${status.setup.message}`} />
       )}
       {shown.trouble && <Trouble status={status} diagnostics={tools.projects.diagnostics(id)} tools={tools} />}
-      <LastTests run={tools.projects.testRun(id)} onOpen={() => tools.openTests(id)} />
+      <LastTests run={tools.projects.tests.get(id)} onOpen={() => tools.openTests(id)} />
       <Toolbar status={status} shown={shown} tools={tools} />
     </li>
   );
