@@ -82,7 +82,7 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     notebook.click("Stop")
     find(".att-badge:has-text('stopped')").wait_for()
     eventually(lambda: not psutil.pid_exists(pid))
-    assert lab.off_site == []
+    assert (lab.off_site, lab.errors) == ([], [])
 
 
 def test_a_project_is_made_and_chosen_in_the_dashboard_of_the_session(lab: Lab, home: Home) -> None:

@@ -53,7 +53,8 @@ def test_nobody_who_watches_is_told_nothing(silence: str) -> None:
 
 
 def test_a_notebook_keeps_no_widget_of_a_wait_that_is_over(tmp_path: Path) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WAIT)])
+    cell = nbformat.v4.new_code_cell(WAIT)  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     left = [output.get("data", output) for output in notebook.cells[0].outputs]
     assert left == [{"text/plain": ""}]

@@ -21,6 +21,7 @@ _METADATA = {
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
 _PATIENCE_MS = 60_000
+_SETTLE_MS = 400  # what a theme changes is drawn a little later; only pictures wait for it
 
 
 def write_notebook(path: Path, sources: Sequence[str]) -> Path:
@@ -73,9 +74,10 @@ class Notebook:
     def save(self) -> None:
         self.lab.execute("docmanager:save")
 
-    def reload(self) -> None:
-        """Save the notebook and load the page again."""
-        self.save()
+    def reload(self, *, save: bool = True) -> None:
+        """Save the notebook, unless its server is another one now, and load the page again."""
+        if save:
+            self.save()
         self.lab.reload()
         self._ready()
 
@@ -92,6 +94,7 @@ class Notebook:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         for theme in ("Dark", "Light"):
             self.lab.theme(f"JupyterLab {theme}")
+            self.page.wait_for_timeout(_SETTLE_MS)
             self.find(selector).first.screenshot(
                 path=SCREENSHOTS / f"{name}-{theme.lower()}.png", animations="disabled"
             )

@@ -172,9 +172,6 @@ class LogPanel {
     this.model.on("change:state", this.told);
     this.resized = new ResizeObserver(() => this.later());
     this.resized.observe(this.scroll);
-    // In a tab that was not on top rows may have been drawn for no height.
-    this.seen = new IntersectionObserver(() => this.later());
-    this.seen.observe(this.scroll);
     this.gone = () => this.el.classList.add("att-gone");
     this.model.on("comm_live_update", this.gone);
     this.showState();
@@ -186,7 +183,7 @@ class LogPanel {
     this.model.off("change:state", this.told);
     this.model.off("comm_live_update", this.gone);
     this.resized.disconnect();
-    this.seen.disconnect();
+    clearTimeout(this.retry);
     cancelAnimationFrame(this.frame);
   }
 
@@ -340,6 +337,14 @@ class LogPanel {
   draw() {
     if (this.lastBase !== this.store.base || this.generation !== this.store.generation) return this.later();
     const { scroll, height, length } = this;
+    if (!scroll.clientHeight) {
+      // Hidden, or for a moment without a layout (a change of the theme), which no observer tells.
+      this.retry ||= setTimeout(() => {
+        this.retry = 0;
+        this.later();
+      }, 250);
+      return this.drawCounts();
+    }
     this.space.style.height = `${length * height}px`;
     const first = Math.max(0, Math.floor(scroll.scrollTop / height) - OVERSCAN);
     const last = Math.min(length, Math.ceil((scroll.scrollTop + scroll.clientHeight) / height) + OVERSCAN);
