@@ -114,7 +114,8 @@ def _build(digest: str) -> None:
         _run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], environment)
         installed.write_text(lock)
     shutil.rmtree(BUILT, ignore_errors=True)
-    _run([*npm, "run", "build"], environment)
+    for step in ("compile", "core", "bundle"):
+        _run([*npm, "run", step], environment)
     (BUILT / _STAMP).write_text(digest)
 
 
