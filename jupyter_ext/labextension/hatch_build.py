@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -29,6 +30,12 @@ BUILT = HERE / "built"
 CACHE = ROOT / ".cache" / "labextension"
 PALETTE = ROOT / "att" / "notebook" / "static" / "palette.css"
 _STAMP = ".sources"
+_INSTALLED = {
+    "packageManager": "python",
+    "packageName": NAME,
+    "uninstallInstructions": f"pip uninstall {NAME}",
+}
+"""By which JupyterLab's extension manager knows what it belongs to."""
 _KEPT = 5
 
 
@@ -64,7 +71,7 @@ def sources_digest() -> str:
     """Return a hash of all that the built panel is made from."""
     found = hashlib.sha256()
     folders = (HERE / name for name in ("src", "style", "schema"))
-    files = [HERE / name for name in ("package.json", "package-lock.json", "tsconfig.json")] + [PALETTE]
+    files = [HERE / name for name in ("package.json", "package-lock.json", "tsconfig.json")] + [PALETTE, Path(__file__)]
     for file in sorted([*files, *(file for folder in folders for file in folder.rglob("*") if file.is_file())]):
         found.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes() + b"\0")
     return found.hexdigest()[:16]
@@ -116,6 +123,7 @@ def _build(digest: str) -> None:
     shutil.rmtree(BUILT, ignore_errors=True)
     for step in ("compile", "core", "bundle"):
         _run([*npm, "run", step], environment)
+    (BUILT / "install.json").write_text(json.dumps(_INSTALLED, indent=2) + "\n")
     (BUILT / _STAMP).write_text(digest)
 
 
