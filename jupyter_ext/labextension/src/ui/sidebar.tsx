@@ -111,7 +111,7 @@ function Nothing({ onNew }: { onNew: () => void }): React.ReactElement {
       <p>A project is a folder with something to run and to test. It appears here whoever makes it.</p>
       <Button label="New project" text="New project" icon={addIcon} primary onClick={onNew} />
       <p>or, in a notebook:</p>
-      <pre>{'import att\natt.connect().projects.create(\n  "demo", path="demo",\n  template="service",\n)'}</pre>
+      <pre>{'import att\ns = att.connect()\ns.projects.create(\n  "demo", path="demo",\n  template="service",\n)'}</pre>
     </div>
   );
 }
