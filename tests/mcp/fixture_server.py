@@ -19,7 +19,13 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, PromptsListChanged, ToolsListChanged
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ListenHandler,
+    PromptsListChanged,
+    ServerEvent,
+    ToolsListChanged,
+)
 from mcp.shared.exceptions import MCPError
 
 __all__ = ["MemoryEvents", "fixture_server"]
@@ -190,7 +196,7 @@ async def _only_declared(ctx: Context, params: types.CallToolRequestParams) -> A
 async def _needs_sampling(ctx: Context, _: types.CallToolRequestParams) -> Any:
     declared = ctx.session.client_capabilities
     if declared is None or declared.sampling is None:
-        needed = {"requiredCapabilities": {"sampling": {}}}
+        needed: Json = {"requiredCapabilities": {"sampling": {}}}
         raise MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, "This needs sampling.", needed)
     return types.CallToolResult(content=[_text("Sampling is there.")])
 
@@ -330,7 +336,7 @@ class MemoryEvents(EventStore):
 def fixture_server() -> Server[Any]:
     """Return the server."""
     bus = InMemorySubscriptionBus()
-    changes = {"test_trigger_tool_change": ToolsListChanged(), "test_trigger_prompt_change": PromptsListChanged()}
+    changes: dict[str, ServerEvent] = {"test_trigger_tool_change": ToolsListChanged(), "test_trigger_prompt_change": PromptsListChanged()}
 
     async def list_tools(_: Context, __: Any) -> types.ListToolsResult:
         names = [*TOOLS, *changes]

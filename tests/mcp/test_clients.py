@@ -72,7 +72,7 @@ async def drive(client: Client, era: str) -> None:
     run = await client.call_tool("att.test.run", {"project": "demo"})
     assert run.structured_content
     status = {"project": "demo", "run": run.structured_content["run_id"]}
-    while (ended := await client.call_tool("att.test.status", status)).structured_content["state"] == "running":  # type: ignore[index]
+    while (ended := await client.call_tool("att.test.status", status)).structured_content["state"] == "running":
         continue
     assert ended.structured_content
     assert ended.structured_content["state"] == "succeeded"
