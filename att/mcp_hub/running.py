@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from att.mcp_hub.catalogue import Catalogue, Entry, Key
@@ -60,7 +61,7 @@ class Running:
         for actor in gone:
             actor.end()
             self._leaving.add(actor)
-            actor.task.add_done_callback(lambda _, actor=actor: self._leaving.discard(actor))
+            actor.task.add_done_callback(partial(self._left, actor))
         timings = Timings(
             health_seconds=self._settings.mcp_health_seconds,
             check_seconds=self._settings.mcp_check_seconds,
@@ -70,6 +71,9 @@ class Running:
             actor = ServerActor(entry, self, timings)
             actor.task.add_done_callback(_tell_defect)
             self._actors[entry.key] = actor
+
+    def _left(self, actor: ServerActor, _: object) -> None:
+        self._leaving.discard(actor)
 
     def close(self) -> None:
         """End everything, and wait for that."""

@@ -21,7 +21,7 @@ def answer(message: dict[str, Any], options: argparse.Namespace) -> dict[str, An
     """Return the result of a request, or None when it stays without an answer."""
     method, params = message["method"], message.get("params", {})
     if method == "initialize":
-        capabilities = {"tools": {}, "resources": {}}
+        capabilities: dict[str, Any] = {"tools": {}, "resources": {}}
         info = {"name": options.name, "version": "1.0"}
         return {"protocolVersion": "2025-06-18", "capabilities": capabilities, "serverInfo": info}
     if method == "tools/list":
