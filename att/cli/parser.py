@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from att.cli.arguments import add_arguments
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _group(groups: dict[str, Any], words: list[str], told: str) -> Any:
+def _group(groups: dict[str, Any], words: Sequence[str], told: str) -> Any:
     """Return the group of these words, made if it is not there yet."""
     for depth in range(1, len(words) + 1):
         path = " ".join(words[:depth])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -151,7 +151,7 @@ class Watching:
         kinds, project = CHANGED_BY.get(address.operation.name, ()), given.get("project")
         return any(kind in kinds and project in (None, of) for kind, of in happened)
 
-    async def _news(self, operation: Operation, given: dict[str, Any]) -> Any:
+    async def _news(self, operation: Operation, given: dict[str, Any]) -> AsyncIterator[Any]:
         """Yield each page with news after now; while the project is not there, look again now and then."""
         follower = Follower(self._call, operation, given, interval_seconds=self._interval)
         begun = False

@@ -336,7 +336,10 @@ class MemoryEvents(EventStore):
 def fixture_server() -> Server[Any]:
     """Return the server."""
     bus = InMemorySubscriptionBus()
-    changes: dict[str, ServerEvent] = {"test_trigger_tool_change": ToolsListChanged(), "test_trigger_prompt_change": PromptsListChanged()}
+    changes: dict[str, ServerEvent] = {
+        "test_trigger_tool_change": ToolsListChanged(),
+        "test_trigger_prompt_change": PromptsListChanged(),
+    }
 
     async def list_tools(_: Context, __: Any) -> types.ListToolsResult:
         names = [*TOOLS, *changes]
