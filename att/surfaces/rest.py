@@ -264,8 +264,8 @@ def parse_query(query: Mapping[str, Sequence[bytes]], lists: frozenset[str] = fr
     """Return the arguments in a query: a list where one is taken or where a key is repeated, else a text."""
     found: dict[str, Any] = {}
     for name, raw in query.items():
-        if name in _TRANSPORT_KEYS:
-            continue
+        if name in _TRANSPORT_KEYS or (name.isdigit() and not any(raw)):
+            continue  # digits alone are what JupyterLab's requests carry against caches
         try:
             values = [value.decode() for value in raw]
         except UnicodeDecodeError:

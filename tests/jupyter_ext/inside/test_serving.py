@@ -40,6 +40,11 @@ async def test_health_says_who_answers(fetch: Fetch, att_app: Any, tmp_path: Pat
     assert health["data_dir"] == str(tmp_path / "att")
 
 
+async def test_the_number_that_jupyterlab_puts_against_caches_is_no_argument(fetch: Fetch) -> None:
+    assert (await fetch("GET", "/projects?1763899200000")).status == 200
+    assert (await fetch("GET", "/projects?1763899200000=1")).status == 422
+
+
 async def test_what_is_not_there_is_a_problem_document(fetch: Fetch) -> None:
     for path in ("", "/", "/nothing", "/projects/demo/nothing", "/health/"):
         reply = await fetch("GET", path)
