@@ -103,7 +103,7 @@ def _values(given: Mapping[str, Any], path: Path | None, pointer: str, kind: str
 
 def _is_secret(name: str, value: Value, kind: str) -> bool:
     try:
-        check_references(McpServer(name="x", **{kind: {name: value}}))
+        check_references(McpServer.model_validate({"name": "x", kind: {name: value}}))
     except Invalid:
         return True
     return False
