@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PICTURES := dashboard-running-light dashboard-running-dark tests-failed-light log-search-light history-light crashed-light
 DEMO_DIR ?= $(CURDIR)/.cache/demo
 
-.PHONY: demo test check lab bench format clean help
+.PHONY: demo test check lab screenshots bench format clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,6 +45,11 @@ format: $(VENV)/.all  ## Bring the code into its format.
 lab: $(VENV)/.all  ## Open JupyterLab with the extension on the notebooks.
 	-@$(BIN)/python jupyter_ext/labextension/hatch_build.py
 	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+screenshots: $(VENV)/.all  ## Take the pictures of the README from a real JupyterLab.
+	$(BIN)/python -m pytest tests/browser -q
+	mkdir -p notebooks/images
+	for name in $(PICTURES); do cp .cache/screenshots/$$name.png notebooks/images/; done
 
 bench: $(VENV)/.all  ## Measure against peers, side by side; prints ratios.
 	$(BIN)/python -m tests.benchmarks

@@ -64,7 +64,7 @@ class TestHistoryChart(Panel):
 
     def _load(self) -> None:
         self._wanted += 1
-        wanted, kind, since, suite = self._wanted, self.kind.value, self.period.value, self.suite.value
+        wanted, kind, since, suite = self._wanted, str(self.kind.value), self.period.value, self.suite.value
         self.said.html = "<div class='att-faint' role='status'>Drawing…</div>"
 
         def drawn() -> tuple[str, bytes]:

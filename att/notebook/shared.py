@@ -45,7 +45,7 @@ class Shared:
             if found is None:
                 found = cls._of[session] = cls(session)
                 # The stack outlives this object; it must not hold it.
-                reference = weakref.ref(found)
+                reference: weakref.ref[Shared] = weakref.ref(found)
                 session.resources.callback(lambda: _end(reference))
             return found
 

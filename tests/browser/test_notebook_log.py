@@ -43,6 +43,11 @@ while True:
 """
 CONNECT = "import att\ns = att.connect()"
 HEAP = "() => { window.gc && window.gc(); return performance.memory.usedJSHeapSize; }"
+TAKEN_OUT = """el => {
+  const [parent, next] = [el.parentElement, el.nextSibling];
+  el.remove();
+  setTimeout(() => parent.insertBefore(el, next), 400);
+}"""
 TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
 
 
@@ -129,6 +134,14 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     eventually(lambda: notebook.value("el => el.attLog.store.lines") >= seen)
     eventually(lambda: _top(notebook) == place)
     assert find(".att-log-query").input_value() == "items/3 "
+    notebook.value(TAKEN_OUT)
+    eventually(lambda: find(".att-log").count() == 1 and _top(notebook) == place)
+    _no_line_twice(notebook)
+
+    # As if another page had asked: everything is sent again.
+    notebook.value("el => el.attLog.model.send({ type: 'hello', epoch: null, next: null })")
+    again = notebook.value("el => el.attLog.store.next")
+    eventually(lambda: notebook.value("el => el.attLog.store.next") > again + 5)
     _no_line_twice(notebook)
 
     notebook.restart_kernel()

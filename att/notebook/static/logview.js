@@ -78,7 +78,7 @@ class LogPanel {
     }
   }
   remember() {
-    if (!this.placed) return;
+    if (!this.placed || this.hidden || !this.scroll.clientHeight) return;
     const n = this.rowAt(Math.round(this.scroll.scrollTop / this.height)), time = this.store.time(n);
     if (this.state.follow) this.state.top = null;
     else if (time !== undefined) this.state.top = { time, text: this.store.text(n).slice(0, 200) };
@@ -170,7 +170,10 @@ class LogPanel {
     this.store.listeners.add(this.heard);
     this.told = () => this.showState();
     this.model.on("change:state", this.told);
-    this.resized = new ResizeObserver(() => this.later());
+    this.resized = new ResizeObserver(() => {
+      this.hidden ||= !this.scroll.clientHeight;
+      this.later();
+    });
     this.resized.observe(this.scroll);
     this.gone = () => this.el.classList.add("att-gone");
     this.model.on("comm_live_update", this.gone);
@@ -280,12 +283,13 @@ class LogPanel {
   }
   moveTo(top) {
     this.space.style.height = `${this.length * this.height}px`;
+    if (!this.scroll.clientHeight) return;
     this.scroll.scrollTop = top;
     this.lastTop = this.scroll.scrollTop;
   }
 
   scrolled() {
-    if (!this.scroll.clientHeight) return; // hidden, in a tab that is not on top
+    if (this.hidden || !this.scroll.clientHeight) return; // in a tab that is not on top, or scrolled out of the notebook
     const top = this.scroll.scrollTop, room = this.scroll.scrollHeight - this.scroll.clientHeight;
     if (this.state.follow && top < this.lastTop - 2 && top < room - 2) this.setFollow(false);
     else if (!this.state.follow && top > this.lastTop && top >= room - 2) this.setFollow(true);
@@ -306,6 +310,11 @@ class LogPanel {
   }
 
   update() {
+    if (this.hidden && this.scroll.clientHeight) {
+      // Whoever is taken out of the page and put back has lost its place.
+      this.hidden = false;
+      this.moveTo(this.lastTop);
+    }
     const base = this.lastBase ?? this.store.base, generation = this.generation;
     const before = this.shown === null ? this.store.base - base : this.shown.length && firstAtLeast(this.shown, this.store.base);
     this.extend();
@@ -338,6 +347,7 @@ class LogPanel {
     if (this.lastBase !== this.store.base || this.generation !== this.store.generation) return this.later();
     const { scroll, height, length } = this;
     if (!scroll.clientHeight) {
+      this.hidden = true;
       // Hidden, or for a moment without a layout (a change of the theme), which no observer tells.
       this.retry ||= setTimeout(() => {
         this.retry = 0;
