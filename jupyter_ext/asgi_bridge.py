@@ -82,11 +82,11 @@ class Exchange:
         if self._gone.is_set() or self._ended:
             return
         if message["type"] == "http.response.start":
-            self._begin(message)
+            await self._begin(message)
         elif message["type"] == "http.response.body":
             await self._write(message.get("body", b""), more=message.get("more_body", False))
 
-    def _begin(self, message: Message) -> None:
+    async def _begin(self, message: Message) -> None:
         handler = self._handler
         handler.set_status(message["status"])
         handler.clear_header("Content-Type")
@@ -97,6 +97,8 @@ class Exchange:
             handler.set_header("Cache-Control", "no-store")
         # Tornado's gzip would hold back what is streamed.
         handler.set_header("Content-Encoding", "identity")
+        if handler._headers.get("Content-Type", "").startswith("text/event-stream"):
+            await self._write(b"", more=True)  # the reader waits for the head; the first event may be long in coming
 
     async def _write(self, body: bytes, *, more: bool) -> None:
         handler = self._handler
@@ -104,10 +106,8 @@ class Exchange:
             if not more:
                 self._ended = True
                 handler.finish(body or None)
-            elif body:
-                handler.write(body)
-                await self._flushed(asyncio.ensure_future(handler.flush()))
             else:
+                handler.write(body)
                 await self._flushed(asyncio.ensure_future(handler.flush()))
         except StreamClosedError:
             self.leave()

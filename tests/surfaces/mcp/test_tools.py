@@ -19,6 +19,7 @@ from att.settings import ATT
 from att.surfaces import mcp as surface
 from att.surfaces.mcp import build_server
 from att.surfaces.rest import all_operations
+from att.workspace import Workspace
 from tests.surfaces.mcp.conftest import ERAS, Connect
 from tests.surfaces.sample import Numbers, call, sample_operations
 
@@ -61,8 +62,13 @@ async def test_dots_can_be_replaced_for_clients_that_refuse_them(connect: Connec
         assert "att_runtime_logs" in names
         assert not [name for name in names if "." in name]
         assert (await client.call_tool("att_project_list", {})).structured_content
-        told = client.instructions or ""
-    assert "att_runtime_diagnostics" in told
+
+
+async def test_the_server_says_how_it_is_used_with_the_names_of_its_tools(workspace: Workspace) -> None:
+    server = build_server(workspace.call, ATT(mcp_tool_separator="_"))
+    for mode in ("legacy", "auto"):
+        async with Client(server, mode=mode) as client:
+            assert "att_runtime_diagnostics" in (client.instructions or "")
 
 
 async def test_an_operation_declared_absent_from_mcp_is_no_tool_and_no_resource(era: str) -> None:
