@@ -81,6 +81,14 @@ def _ended(project: ProjectHandle) -> bool:
     return project.runtime.status().state == "exited"
 
 
+def _run_once(project: ProjectHandle) -> None:
+    """Run the project to its end."""
+    begun = project.runtime.start()
+    told = project.runtime.runs
+    eventually(lambda: any(run.run_id == begun.run_id and run.state == "exited" for run in told().runs))
+    eventually(lambda: _ended(project))
+
+
 def test_rows_come_back_from_a_batch_as_they_were() -> None:
     rows = [Row("plain", 1000, 0), Row("ünï \x1b[31mred\x1b[0m", 1002, 1), Row("", 1002, 2), Row("run", 1001, 4)]
     assert unpack(pack(rows, 7)) == rows
@@ -133,8 +141,7 @@ def test_only_the_end_is_kept_for_later_pages(printer: ProjectHandle) -> None:
     page = Page()
     with _feed(printer, page, keep=100) as feed:
         for _ in range(3):
-            printer.runtime.start()
-            eventually(lambda: _ended(printer))
+            _run_once(printer)
         eventually(lambda: feed.received >= 1500)
         assert len(feed.tail(10_000)) < 1500
         assert feed.tail(1)[0].text == "line 499"
@@ -145,9 +152,8 @@ def test_runs_are_separated_and_the_end_of_the_one_before_is_told(printer: Proje
     with _feed(printer, page) as feed:
         feed.hello(None, None)
         for runs in (1, 2):
-            printer.runtime.start()
+            _run_once(printer)
             eventually(lambda runs=runs: len(page.lines()) == 500 * runs)  # type: ignore[misc]
-            eventually(lambda: _ended(printer))
     marks = [row for _, row in sorted(page.rows.items()) if row.kind != "line"]
     assert [row.kind for row in marks] == ["run", "note", "run"]
     assert "0" in marks[1].text or "ended" in marks[1].text.lower()
