@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from att.mcp_hub.connection import Connection, Lost, Refused
 from att.mcp_hub.looking import look_again
 from att.mcp_hub.models import McpSnapshot, McpState
-from att.mcp_hub.states import ALLOWED, USABLE, pause_after
+from att.mcp_hub.states import ALLOWED, pause_after
 from att.models import now
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class ServerActor:
         return await self._connection.ask(request, seconds)
 
     async def settled(self, seconds: float) -> None:
-        """Wait for the end of the attempt that is under way, if there is one."""
-        await self._until(lambda: self._attempts == self._ended_attempts or self.view.state in USABLE, seconds)
+        """Wait for the end of the first attempt to connect, or of that after a lost session."""
+        await self._until(lambda: self.view.state != "connecting", seconds)
 
     async def connect(self, seconds: float) -> None:
         """Make an attempt now unless it is connected, and wait for its end."""
@@ -165,7 +165,11 @@ class ServerActor:
         if self._closing or not self._wanted:
             self._attempt_ended()
             return
-        failures = self.view.failures + (0 if again_at_once else 1)
+        if again_at_once:
+            self._change(state="connecting", reason="the server does not know the session any more")
+            self._attempt_ended()
+            return
+        failures = self.view.failures + 1
         pause = pause_after(failures)
         self._change(
             state="unreachable",

@@ -83,12 +83,15 @@ class McpHub:
         entries = self._catalogue.visible(project)
         actors = self._actors() if entries else {}
         found = [_status(entry, actors.get(entry.key)) for entry in entries]
+        self._tell_first()
         return McpServerList(servers=[status for status in found if state in (None, status.state)])
 
     def status(self, server: str, project: str | None = None) -> McpServerStatus:
         """Return one server with its state. Raises NotFound."""
         entry = self._catalogue.find(server, project)
-        return _status(entry, self._actors().get(entry.key))
+        status = _status(entry, self._actors().get(entry.key))
+        self._tell_first()
+        return status
 
     def add(self, name: str, project: str | None = None, *, replace: bool = False, **settings: Any) -> McpServerStatus:
         """Add a server and begin to connect it. Raises Conflict, Invalid, NotFound."""
@@ -269,6 +272,12 @@ class McpHub:
             if self._running is None:
                 self._running = Running(self._catalogue, self._events, self._settings)
             return self._running.follow(self._catalogue.all())
+
+    def _tell_first(self) -> None:
+        """Let nobody see a state whose event cannot be read yet."""
+        running = self._running
+        if running is not None:
+            running.written()
 
     @property
     def _loop(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,11 @@ class Running:
         self.loop.run(_closed([*self._actors.values(), *self._leaving]))
         self.loop.close()
         self._writer.shutdown(wait=True)
+
+    def written(self) -> None:
+        """Wait until everything that has been told so far is written down."""
+        with suppress(RuntimeError):  # closing has waited for it, then
+            self._writer.submit(lambda: None).result()
 
     # What actors tell, on the loop
 

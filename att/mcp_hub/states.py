@@ -9,12 +9,12 @@ __all__ = ["ALLOWED", "USABLE", "pause_after"]
 ALLOWED: dict[McpState, frozenset[McpState]] = {
     "disconnected": frozenset({"connecting"}),
     "connecting": frozenset({"healthy", "unreachable", "disconnected"}),
-    "healthy": frozenset({"degraded", "unreachable", "disconnected"}),
-    "degraded": frozenset({"healthy", "unreachable", "disconnected"}),
+    "healthy": frozenset({"degraded", "connecting", "unreachable", "disconnected"}),
+    "degraded": frozenset({"healthy", "connecting", "unreachable", "disconnected"}),
     "unreachable": frozenset({"healthy", "disconnected", "connecting"}),
 }
 """Where each state may go. `degraded` is connected and did not answer the last check; `unreachable` is not connected
-and tried again and again; `disconnected` was asked for."""
+and tried again and again; `disconnected` was asked for. A server that forgot its session is `connecting` at once."""
 
 USABLE: frozenset[McpState] = frozenset({"healthy", "degraded"})
 """States in which a server can be asked."""

@@ -148,7 +148,8 @@ def test_a_session_that_the_server_forgot_is_made_anew_within_the_same_call(tmp_
 
     httpx.post(server.url.replace("/mcp", "/forget"), trust_env=False)
     result = bench.hub.call("who", {})
-    assert [(a.server, a.outcome) for a in result.attempts] == [("web", "lost"), ("web", "answered")]
+    # Whether the hub or the call notices it first is open.
+    assert [a.outcome for a in result.attempts] in (["lost", "answered"], ["answered"])
 
 
 def _old(bench: Bench) -> bool:
