@@ -142,6 +142,8 @@ class LogFeed:
     def _take(self, page: Page | None) -> None:
         if not isinstance(page, LogPage):
             return
+        if self.cursor is None and self._thread is not None and page.lines and "run" not in self._given:
+            page = self._from_the_first(page)
         at_ms = int((page.lines[0].at if page.lines else now()).timestamp() * 1000)
         if page.truncated:
             self._pending.append(gap_row(page.lost_bytes, at_ms))
@@ -153,6 +155,17 @@ class LogFeed:
         # When more can be read right now it will come within this time.
         if not page.has_more or time.monotonic() - self._sent_at >= _SEND_SECONDS:
             self._flush()
+
+    def _from_the_first(self, page: LogPage) -> LogPage:
+        """Return the first page of the oldest run: there was none when the view was opened, and some may be over."""
+        runs: RunPage = self._session.caller.ask("runtime.runs", {"project": self._given["project"], "limit": 1000})
+        if not runs.runs or runs.runs[-1].run_id == page.lines[0].run_id:
+            return page
+        # What is read now ends elsewhere than the page that came: go on from there.
+        self._stop.set()
+        given = {**self._given, "run": runs.runs[-1].run_id, "limit": _PAGE_LINES}
+        first: LogPage = self._session.caller.ask(_LOGS.name, given)
+        return first
 
     def _new_run(self, run_id: str, at_ms: int) -> None:
         runs: RunPage = self._session.caller.ask("runtime.runs", {"project": self._given["project"], "limit": 20})
