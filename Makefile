@@ -20,7 +20,7 @@ $(VENV)/.core: $(BIN)/uv pyproject.toml
 	@touch $@
 
 $(VENV)/.all: $(BIN)/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,lab,dask,duckdb]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[test,lab,dask,duckdb]'
 	-@$(BIN)/python jupyter_ext/labextension/hatch_build.py
 	@touch $@ $(VENV)/.core
 

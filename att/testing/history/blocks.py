@@ -118,6 +118,8 @@ _PHASE_OUTCOMES: tuple[PhaseOutcome | None, ...] = (None, "passed", "failed", "s
 _PHASE_CODES = {outcome: code for code, outcome in enumerate(_PHASE_OUTCOMES)}
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 _FIELDS = {"exception": "exception_type"}
+_PLAIN = tuple(str(name) for name in FAILURES.names if name not in ("run", "test", "sections"))
+"""Columns that are fields of a failure as they are."""
 _SECOND = 1e6
 _MESSAGES_A_THREAD, _MOST_THREADS = 50, 4
 
@@ -205,7 +207,8 @@ def _offsets(times: Sequence[datetime | None] | None, began: datetime, rows: int
     if times is None:
         return pa.nulls(rows, pa.int64())
     moments = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return pc.subtract(moments, pa.scalar(began, pa.timestamp("us", "UTC")).cast(pa.int64()))
+    start = pa.scalar(began, pa.timestamp("us", "UTC")).cast(pa.int64())
+    return pc.call_function("subtract", [moments, start])
 
 
 def encode_notes(columns: ResultColumns) -> bytes | None:
@@ -226,9 +229,7 @@ def _text(value: Any) -> Any:
 def encode_failures(failures: Sequence[TestFailure], run: int, tests: Sequence[int]) -> bytes:
     """Return the block of a run's failures. `tests` are the numbers of their nodeids."""
     columns: dict[str, list[Any]] = {
-        name: [_text(getattr(failure, _FIELDS.get(name, name))) for failure in failures]
-        for name in FAILURES.names
-        if name not in ("run", "test", "sections")
+        name: [_text(getattr(failure, _FIELDS.get(name, name))) for failure in failures] for name in _PLAIN
     }
     columns["run"] = [run] * len(failures)
     columns["test"] = list(tests)
@@ -250,9 +251,10 @@ def outcomes_of(
     reasons, subtests = told.get("reason", {}), told.get("subtests", {})
     table = read_messages(RESULTS, messages)
     codes = table["code"].to_numpy()
-    attempt, outcome, setup, call, teardown, whole, worker = (
+    parts: list[list[int]] = [
         bits.of(codes).tolist() for bits in (ATTEMPT, OUTCOME, SETUP, CALL, TEARDOWN, WHOLE, WORKER)
-    )
+    ]
+    attempt, outcome, setup, call, teardown, whole, worker = parts
     return [
         TestOutcome(
             nodeid=names[row["test"]],
@@ -282,9 +284,7 @@ def failures_of(messages: Iterable[bytes], names: Mapping[int, str]) -> list[Tes
     """Return what was encoded; `names` are the nodeids by their numbers."""
     return [
         TestFailure(
-            **{
-                _FIELDS.get(name, name): row[name] for name in FAILURES.names if name not in ("run", "test", "sections")
-            },
+            **{_FIELDS.get(name, name): row[name] for name in _PLAIN},
             nodeid=names[row["test"]],
             sections=[CapturedSection(title=title, text=text) for title, text in json.loads(row["sections"] or "[]")],
         )
@@ -294,4 +294,4 @@ def failures_of(messages: Iterable[bytes], names: Mapping[int, str]) -> list[Tes
 
 def test_numbers(part: str, messages: Sequence[bytes]) -> set[int]:
     """Return the numbers of the tests that stored messages hold."""
-    return set(pc.unique(read_messages(SCHEMAS[part], messages, ["test"])["test"]).to_pylist())
+    return set(read_messages(SCHEMAS[part], messages, ["test"])["test"].unique().to_pylist())

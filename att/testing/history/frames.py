@@ -17,8 +17,9 @@ from att.testing.history.records import PARTS, Part
 
 __all__ = ["Frames", "assemble", "failures_frame", "results_frame", "runs_frame"]
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_FIRST_LINE = pc.ReplaceSubstringOptions(r"(?s)\n.*", "")
 
 
 class Frames(NamedTuple):
@@ -77,10 +78,10 @@ def results_frame(results: pa.Table, runs: pa.Table, tests: pa.Table) -> pd.Data
 def _positions(numbers: pa.ChunkedArray, known: pa.ChunkedArray) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Return the place of each number among the known ones, and whether it is there."""
     keys = known.to_numpy()
-    places = np.full(max(keys.max(initial=0), pc.max(numbers).as_py() or 0) + 1, -1, dtype=np.int32)
+    places = np.full(max(keys.max(initial=0), pc.call_function("max", [numbers]).as_py() or 0) + 1, -1, dtype=np.int32)
     places[keys] = np.arange(len(keys))
     found = places[numbers.to_numpy()]
-    return found, found >= 0
+    return found, np.asarray(found >= 0)
 
 
 def _nodeids(test: Ints, tests: pa.Table) -> Any:
@@ -113,7 +114,7 @@ def _total(parts: list[Floats]) -> Floats:
 
 def _moments(offsets: pa.ChunkedArray, began: pa.ChunkedArray, run: Ints) -> pd.Series[Any]:
     starts = began.cast(pa.int64()).to_numpy()[run]
-    times = pc.add(offsets.combine_chunks(), pa.array(starts)).cast(pa.timestamp("us", "UTC"))
+    times = pc.call_function("add", [offsets.combine_chunks(), pa.array(starts)]).cast(pa.timestamp("us", "UTC"))
     return pd.Series(times.to_pandas())
 
 
@@ -139,7 +140,7 @@ def failures_frame(failures: pa.Table, runs: pa.Table, tests: pa.Table) -> pd.Da
     columns = {
         "run_id": runs["run_id"].take(pa.array(run)),
         "nodeid": tests["nodeid"].take(pa.array(test)),
-        "message": pc.replace_substring_regex(failures["message"], r"(?s)\n.*", ""),
+        "message": pc.call_function("replace_substring_regex", [failures["message"]], _FIRST_LINE),
     }
     chosen = [columns[name] if name in columns else failures[name] for name in FAILURES]
     more = [name for name in failures.column_names if name not in (*FAILURES, "run", "test", "sections")]

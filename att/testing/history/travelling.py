@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from att.models import RunState
 from att.testing.history.records import RunRecord
@@ -41,10 +42,11 @@ def run_of(record: RunRecord, outcomes: Sequence[str]) -> TestRun:
     stay None.
     """
     counts = Counter(outcomes)
-    known = {name: _or(getattr(record, name), counts[name]) for name in _ALWAYS_KNOWN}
+    same: dict[str, Any] = {name: getattr(record, name) for name in (*_SAME, *_COUNTS)}
+    known: dict[str, Any] = {name: _or(getattr(record, name), counts[name]) for name in _ALWAYS_KNOWN}
     seconds = record.duration_seconds
     return TestRun(
-        **{name: getattr(record, name) for name in (*_SAME, *_COUNTS)},
+        **same,
         **known,
         state=_state(record),
         ended_at=None if seconds is None else record.started_at + timedelta(seconds=seconds),
