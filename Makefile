@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PICTURES := dashboard-running-light dashboard-running-dark tests-failed-light log-search-light history-light crashed-light
+PICTURES := panel-crash-light panel-crash-dark tests-failed-light tests-failed-dark
+PICTURED := crash_shows_its_reason or everything_of_a_project
 DEMO_DIR ?= $(CURDIR)/.cache/demo
 
 .PHONY: demo test check lab screenshots bench format clean help
@@ -47,7 +48,7 @@ lab: $(VENV)/.all  ## Open JupyterLab with the extension on the notebooks.
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 screenshots: $(VENV)/.all  ## Take the pictures of the README from a real JupyterLab.
-	$(BIN)/python -m pytest tests/browser -q
+	$(BIN)/python -m pytest tests/browser -q -k '$(PICTURED)'
 	mkdir -p notebooks/images
 	for name in $(PICTURES); do cp .cache/screenshots/$$name.png notebooks/images/; done
 
