@@ -13,7 +13,7 @@ from att.notebook.markup import Markup, alert, badge, empty
 from att.notebook.panel import Panel, button
 from att.notebook.tones import OUTCOMES, status_badge
 from att.notebook.topics import TestsTopic, TestsValue
-from att.testing.models import TestFailure, TestOutcomePage, TestRun
+from att.testing.models import TestFailure, TestOutcome, TestOutcomePage, TestRun
 
 if TYPE_CHECKING:
     from att.client.project import ProjectHandle
@@ -96,7 +96,8 @@ class TestRunPanel(Panel):
             hint = "Run tests starts pytest with the project's own Python; every result is kept."
             self.result.html = lost or empty("No test run yet", hint)
         else:
-            self.result.html = lost + (_running(run) if running else _ended(run)) + _failures(run)
+            head = _running(run) if running else _ended(run)
+            self.result.html = lost + head + _failures(run) + _results(value.outcomes, run.finished)
 
 
 def counts_html(run: TestRun) -> str:
@@ -150,6 +151,29 @@ def _failures(run: TestRun) -> str:
     more = len(run.failures) - _SHOWN_FAILURES
     rest = f"<p class='att-faint'>and {more} more in p.tests.status(...).failures</p>" if more > 0 else ""
     return f"<ul class='att-list' aria-label='Failing tests'>{items}</ul>{rest}"
+
+
+def _results(outcomes: tuple[TestOutcome, ...], finished: int) -> str:
+    if not outcomes:
+        return ""
+    more = finished - len(outcomes)
+    rest = f"<p class='att-faint'>and {more} more in p.tests.results()</p>" if more > 0 else ""
+    items = "".join(_outcome(item) for item in outcomes)
+    return (
+        f"<details class='att-all' data-key='results'><summary>All results</summary>"
+        f"<ul class='att-results' aria-label='Results of every test'>{items}</ul>{rest}</details>"
+    )
+
+
+def _outcome(item: TestOutcome) -> str:
+    tone, sign = OUTCOMES["errors" if item.outcome == "error" else item.outcome]
+    took = brief(item.duration_seconds, "_seconds")
+    return (
+        f"<li data-nodeid='{escape(item.nodeid)}' data-outcome='{item.outcome}'>"
+        f"<span class='att-{tone} att-outcome'>{sign} {item.outcome}</span>"
+        f"<span class='att-test att-cut' title='{escape(item.nodeid)}'>{escape(item.nodeid)}</span>"
+        f"<span class='att-faint att-small att-nums'>{escape(took)}</span></li>"
+    )
 
 
 def _failure(item: TestFailure, number: int) -> str:

@@ -10,7 +10,7 @@ from att.errors import ATTError, NotFound
 from att.events.models import Event, EventPage
 from att.projects.models import ProjectPage, ProjectStatus
 from att.runtime.models import Diagnostics, HealthSignal, ProbeResult, Resources, RuntimeStatus
-from att.testing.models import TestRun, TestRunPage
+from att.testing.models import TestOutcome, TestOutcomePage, TestRun, TestRunPage
 
 __all__ = [
     "EventsTopic",
@@ -23,7 +23,7 @@ __all__ = [
     "TestsValue",
 ]
 
-_KEPT_PROBES, _KEPT_USAGE, _KEPT_EVENTS = 120, 60, 200
+_KEPT_PROBES, _KEPT_USAGE, _KEPT_EVENTS, _KEPT_OUTCOMES = 120, 60, 200, 200
 _MOVING_SECONDS, _RUNNING_SECONDS, _RESTING_SECONDS, _FAILED_SECONDS = 0.5, 2.0, 10.0, 2.0
 _MOVING = frozenset({"starting", "stopping"})
 _NEWS = ["supervisor", "project", "runtime", "code", "test.started", "test.ended"]
@@ -99,12 +99,13 @@ def _joined(kept: tuple[ProbeResult, ...], fresh: list[ProbeResult]) -> tuple[Pr
 
 @dataclass(frozen=True)
 class TestsValue:
-    """The latest test run of a project; None when there was none."""
+    """The latest test run of a project, None when there was none; and, when it is over, its first outcomes."""
 
     __test__ = False
 
     run: TestRun | None = None
     error: ATTError | None = None
+    outcomes: tuple[TestOutcome, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,16 @@ class TestsTopic:
             return TestsValue()
         latest, known = page.runs[0], before.run if before else None
         if known is not None and known.run_id == latest.run_id and known.state != "running":
-            return TestsValue(known)
-        run: TestRun = session.caller.ask("test.status", {"project": self.project, "run": latest.run_id})
-        return TestsValue(run)
+            return replace(before or TestsValue(), error=None)
+        given = {"project": self.project, "run": latest.run_id}
+        run: TestRun = session.caller.ask("test.status", given)
+        if run.state == "running":
+            return TestsValue(run)
+        results: TestOutcomePage = session.caller.ask("test.results", {**given, "limit": _KEPT_OUTCOMES})
+        return TestsValue(run, outcomes=tuple(results.outcomes))
 
     def failed(self, before: TestsValue | None, error: ATTError) -> TestsValue:
-        return TestsValue(before.run if before else None, error)
+        return replace(before or TestsValue(), error=error)
 
     def seconds(self, value: TestsValue) -> float:
         if value.error is not None:

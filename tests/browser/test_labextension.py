@@ -18,13 +18,6 @@ while not pathlib.Path("now").exists():
     time.sleep(0.01)
 raise ConnectionError("the database is gone")
 """
-# When the page first shows the words, by the same clock as the server's.
-WATCH = """
-words => { window.shownAt = {}; const look = () => { for (const [key, word] of Object.entries(words))
-    if (!(key in window.shownAt) && document.querySelector(key)?.textContent.includes(word))
-        window.shownAt[key] = Date.now() / 1000; };
-  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
-"""
 
 
 def alive(pid: int) -> bool:
@@ -70,13 +63,13 @@ def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_withi
     expect(shop.card("nightly", "running")).to_contain_text("Healthy")
     words = {".jp-att-Status": "1 crashed", ".jp-att-Trouble-reason": "the database is gone"}
     words[".jp-att-Trouble-lines"] = "ConnectionError: the database is gone"
-    shop.page.evaluate(WATCH, words)
+    shop.lab.watch(words)
     (folder / "now").touch()
     expect(shop.card("nightly", "exited")).to_contain_text("Crashed")
     expect(shop.card("nightly").locator(".jp-att-Trouble-lines")).to_contain_text("importing 3 files")
-    shown = shop.page.wait_for_function(f"Object.keys(window.shownAt).length == {len(words)} && window.shownAt")
+    shown = shop.lab.shown(words)
     ended = datetime.fromisoformat(shop.status("nightly")["exit"]["exited_at"]).timestamp()
-    assert {place for place, at in shown.json_value().items() if at - ended >= 2.0} == set()
+    assert {place for place, at in shown.items() if at - ended >= 2.0} == set()
     shop.click("Open the log", "nightly")
     expect(shop.page.get_by_role("log", name="Log of nightly")).to_contain_text("the database is gone")
     shop.lab.screenshot("panel-crash")

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -23,6 +23,17 @@ s = att.connect()
 p = s.projects.create({name!r}, template="service", path={name!r})
 """
 PANEL = ".att-panel"
+CRASH = {".att-alert": "SIGSEGV", ".att-alert pre": "heartbeat", ".att-badge": "exited"}
+# A full window of rows is drawn, and the lowest row that is seen is the last line.
+FOLLOWED = """el => {
+  const view = el.attLog, top = view.scroll.getBoundingClientRect().top, bottom = top + view.scroll.clientHeight;
+  const edges = row => row.getBoundingClientRect();
+  const seen = [...view.rows.children].filter(row => edges(row).top > top - 1 && edges(row).bottom < bottom + 1);
+  const room = Math.min(view.length, Math.floor(view.scroll.clientHeight / view.height));
+  return view.state.follow && room > 0 && seen.length >= room
+    && seen.at(-1).textContent.endsWith(view.store.text(view.store.end - 1));
+}"""
+RESULTS = "list => [...list.children].map(item => [item.dataset.nodeid, item.dataset.outcome])"
 
 
 def _tab(notebook: Notebook, name: str) -> None:
@@ -53,6 +64,13 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     find(".att-list pre:has-text('Hello, Ada!')").first.wait_for()
     find("button.jupyter-button:has-text('Rerun failed'):enabled").wait_for(timeout=60_000)
     run = server.get("projects/shop/test/runs")["runs"][0]
+    results = server.get("projects/shop/test/results")["outcomes"]
+    every = [[item["nodeid"], item["outcome"]] for item in results]
+    assert (len(every), {outcome for _, outcome in every} >= {"passed", "failed", "skipped"}) == (run["finished"], True)
+    find("summary:has-text('All results')").click()
+    assert notebook.value(RESULTS, ".att-results") == every
+    failed = [nodeid for nodeid, outcome in every if outcome in ("failed", "error")]
+    assert sorted(find(".att-list .att-test").all_inner_texts()) == sorted(failed)
     told = find(".att-chips").last.inner_text()
     assert [
         f"{run[name]} {name}" for name in ("passed", "failed", "skipped") if f"{run[name]} {name}" not in told
@@ -68,16 +86,24 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     notebook.picture("events", PANEL)
 
     _tab(notebook, "Log")
-    eventually(lambda: notebook.value("el => el.attLog.rows.childElementCount === el.attLog.length"))
+    eventually(lambda: notebook.value(FOLLOWED))  # most lines came while another tab was on top
+    lab.watch(CRASH)
     os.kill(pid, signal.SIGSEGV)
-    died = time.monotonic()
-    find(".att-alert:has-text('SIGSEGV')").wait_for()
-    assert time.monotonic() - died < 10  # about one second when the machine is not busy
-    find(".att-alert pre:has-text('heartbeat')").wait_for()
+    shown = lab.shown(CRASH)
+    ended = datetime.fromisoformat(server.get("projects/shop/runtime/status")["exit"]["exited_at"]).timestamp()
+    assert {place: at - ended for place, at in shown.items() if at - ended >= 2.0} == {}
+    eventually(lambda: notebook.value(FOLLOWED))  # the panel above has grown
     notebook.picture("crashed", PANEL)
+    eventually(lambda: notebook.value(FOLLOWED))  # the theme has changed
+    notebook.value("el => { el.attLog.body.style.height = '100px'; }")  # as its corner is pulled; now it scrolls
+    eventually(lambda: notebook.value(FOLLOWED))
 
+    _tab(notebook, "Tests")
     notebook.click("Start")
     find(".att-badge:has-text('✓ healthy')").wait_for()
+    _tab(notebook, "Log")
+    find(".att-log-row:has-text('heartbeat')").last.wait_for()
+    eventually(lambda: notebook.value(FOLLOWED))  # lines came in a hidden tab, and the panel above has shrunk
     pid = server.get("projects/shop/runtime/status")["pid"]
     notebook.click("Stop")
     find(".att-badge:has-text('stopped')").wait_for()

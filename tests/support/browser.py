@@ -34,6 +34,13 @@ _ARGUMENTS = [
 ]
 _HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
+# Notes when the page first shows each word, by the same clock as the server's.
+_WATCH = """
+words => { window.shownAt = {}; const look = () => { for (const [where, word] of Object.entries(words))
+    if (!(where in window.shownAt) && [...document.querySelectorAll(where)].some(el => el.textContent.includes(word)))
+        window.shownAt[where] = Date.now() / 1000; };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
+"""
 
 
 def _program() -> str:
@@ -140,6 +147,16 @@ class Lab:
         light = "true" if "Light" in name else "false"
         self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+    def watch(self, words: dict[str, str]) -> None:
+        """Note from now on when the page first shows each text, in what its selector finds."""
+        self.page.evaluate(_WATCH, words)
+
+    def shown(self, words: dict[str, str]) -> dict[str, float]:
+        """Return when each was first shown, in seconds since 1970, once all are."""
+        every = f"Object.keys(window.shownAt).length == {len(words)} && window.shownAt"
+        found: dict[str, float] = self.page.wait_for_function(every).json_value()
+        return found
 
     def screenshot(self, name: str, *, dark: bool = True) -> None:
         """Take a picture of the page, light and dark, under `.cache/screenshots`."""
