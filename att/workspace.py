@@ -18,6 +18,7 @@ from att.mcp_hub.manager import McpHub
 from att.mcp_hub.operations import McpOperations
 from att.nat.adapter import NatAdapter
 from att.operations import Operation, Operations
+from att.projects.grants import Grants
 from att.projects.manager import ProjectManager
 from att.projects.operations import ProjectOperations
 from att.projects.registry import ProjectRegistry
@@ -66,6 +67,7 @@ class Workspace:
         self.store = Store(self.place.database, network=self.place.network)
         self.events = EventLog(self.store)
         self.registry = ProjectRegistry(self.store, self.events)
+        self.grants = Grants(self.registry)
         self.launcher = Launcher(self.place.projects_dir)
         self.runtime = RuntimeManager(
             self.registry,

@@ -67,10 +67,14 @@ class ATTHandler(APIHandler):
         else:
             await self._ask_jupyter()
 
-    def _has_att_token(self) -> bool:
+    def sent_token(self) -> str | None:
+        """Return the token in the request's head, if there is one."""
         scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
-        token: str = self.settings["att_token"]
-        return scheme.lower() in ("bearer", "token") and hmac.compare_digest(given.strip().encode(), token.encode())
+        return given.strip() if scheme.lower() in ("bearer", "token") else None
+
+    def _has_att_token(self) -> bool:
+        given, token = self.sent_token(), self.settings["att_token"]
+        return given is not None and hmac.compare_digest(given.encode(), token.encode())
 
     def _let_the_owner_in(self) -> None:
         CallContext.set(CallContext.JUPYTER_HANDLER, self)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from jupyter_server import CallContext
+from jupyter_server.auth import User
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from att.errors import ATTError, Internal
+from att.projects.grants import is_project_token
 from jupyter_ext.asgi_bridge import Exchange
 from jupyter_ext.handlers import ATTHandler, Refused
-from jupyter_ext.mcp_lifespan import Lifespan, session_manager
+from jupyter_ext.mcp_lifespan import Granted, Lifespan, Lifespans, session_manager
 
 if TYPE_CHECKING:
     from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -34,14 +37,18 @@ _CORS_HEADERS = (
 T = TypeVar("T")
 
 
-async def build_manager(host: Host) -> StreamableHTTPSessionManager:
-    """Make ATT's MCP server over the workspace; importing the SDK takes a while and is done in a thread."""
+async def build_manager(host: Host, granted: Granted | None = None) -> StreamableHTTPSessionManager:
+    """Make ATT's MCP server over the workspace, or over one project of it.
+
+    Importing the SDK takes a while and is done in a thread.
+    """
     hosted = await host.hosted()
-    return await host.run(_build, host, hosted)
+    return await host.run(_build, host, hosted, granted)
 
 
-def _build(host: Host, hosted: Hosted) -> StreamableHTTPSessionManager:
+def _build(host: Host, hosted: Hosted, granted: Granted | None) -> StreamableHTTPSessionManager:
     from att.surfaces.mcp import build_server
+    from att.surfaces.mcp_scope import ProjectScope
     from att.surfaces.rest import body_limit
 
     async def work(operation: Operation, function: Callable[[], T], request: Any) -> T:
@@ -50,7 +57,10 @@ def _build(host: Host, hosted: Hosted) -> StreamableHTTPSessionManager:
         await request.scope[_PERMISSION](operation.action, operation.group.partition(".")[0])
         return await host.run(function, slow=operation.slow)
 
-    server = build_server(hosted.workspace.call, host.settings, work=work)
+    call: Callable[..., Any] = hosted.workspace.call
+    if granted is not None:
+        call = ProjectScope(granted.project, call, partial(hosted.workspace.grants.project_of, granted.token))
+    server = build_server(call, host.settings, work=work)
     return session_manager(server, max_body_bytes=body_limit(host.settings.file_limit_bytes))
 
 
@@ -59,19 +69,48 @@ class McpHandler(ATTHandler):
 
     Other than the API it minds the origin of requests with a token as well: a page that has got hold of one is still
     a foreign page. Without any login nobody needs an XSRF token, since the origin is always looked at.
+
+    The token of a project is known to this handler alone. Who sends it is that project, whatever else they send.
     """
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
     _exchange: Exchange | None = None
+    _granted: Granted | None = None
 
     @property
     def lifespan(self) -> Lifespan:
-        return cast(Lifespan, self.settings["att_mcp"])
+        return cast(Lifespans, self.settings["att_mcp"]).of(self._granted)
 
     async def prepare(self) -> None:  # type: ignore[override]
-        await super().prepare()
+        token = self.sent_token()
+        if self.request.method != "OPTIONS" and token is not None and is_project_token(token):
+            await self._let_a_project_in(token)
+        else:
+            await super().prepare()
         if self.request.method != "OPTIONS" and not self.check_origin():
             raise Refused(self._origin_refused())
+
+    async def _let_a_project_in(self, token: str) -> None:
+        """Take a caller for the project whose token it sends, by which the authorizer is not asked."""
+        CallContext.set(CallContext.JUPYTER_HANDLER, self)
+        if not self.check_host():
+            raise Refused(self._host_refused())
+        try:
+            workspace = (await self.host.hosted()).workspace
+            self._granted = Granted(await self.host.run(workspace.grants.project_of, token), token)
+        except ATTError as error:
+            raise Refused(error) from None
+        name = f"att:{self._granted.project}"
+        self.current_user = self._jupyter_current_user = User(username=name, name=name, display_name=name)
+        self.set_cors_headers()
+
+    @property
+    def token_authenticated(self) -> bool:
+        return self._granted is not None or super().token_authenticated
+
+    async def authorize(self, action: str, domain: str) -> None:
+        if self._granted is None:
+            await super().authorize(action, domain)
 
     def skip_check_origin(self) -> bool:
         return False
@@ -98,10 +137,11 @@ class McpHandler(ATTHandler):
     async def _serve(self) -> None:
         self._track_activity = self.request.method == "POST"
         try:
-            manager = await self.lifespan.manager()
+            lifespan = self.lifespan
+            manager = await lifespan.manager()
             scope = {"user": _user(self._owner()), _PERMISSION: self.authorize}
             self._exchange = Exchange(self, scope)
-            with self.lifespan.serving(self._exchange):
+            with lifespan.serving(self._exchange):
                 await self._exchange.run(manager.handle_request)
         except ATTError as error:
             self.send_problem(error)
@@ -123,6 +163,8 @@ class McpHandler(ATTHandler):
 
     def _owner(self) -> str:
         """Return to whom a session belongs. Jupyter makes a new user for each request with a token but no cookie."""
+        if self._granted is not None:
+            return "token:" + _digest(self._granted.token)
         if not self.identity_provider.auth_enabled and not self._by_att_token:
             return "anonymous"
         if self._by_att_token:

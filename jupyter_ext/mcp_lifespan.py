@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from att.errors import ATTError, Unavailable
 from jupyter_ext.asgi_bridge import Exchange
@@ -14,13 +15,20 @@ from jupyter_ext.asgi_bridge import Exchange
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-__all__ = ["ENDING_SECONDS", "IDLE_SECONDS", "MAX_SESSIONS", "Lifespan", "session_manager"]
+__all__ = ["ENDING_SECONDS", "IDLE_SECONDS", "MAX_SESSIONS", "Granted", "Lifespan", "Lifespans", "session_manager"]
 
 IDLE_SECONDS = 1800.0
 """A session without a request for so long is forgotten."""
 MAX_SESSIONS = 100
 ENDING_SECONDS = 1.0
 """How long streams and calls may take to end once they have been told that the server stops."""
+
+
+class Granted(NamedTuple):
+    """A project and its token, which holds when it is used."""
+
+    project: str
+    token: str
 
 
 def session_manager(server: Any, *, max_body_bytes: int) -> StreamableHTTPSessionManager:
@@ -111,6 +119,42 @@ class Lifespan:
             if late:
                 await asyncio.wait(late, timeout=ENDING_SECONDS)
         await _end_watcher()
+
+
+class Lifespans:
+    """The lifespan for whoever may do everything, and one for each token of a project that is used.
+
+    Sessions, tools and streams of one are unknown to the others. `build` is given the project and its token, or None.
+    """
+
+    def __init__(self, build: Callable[[Granted | None], Awaitable[StreamableHTTPSessionManager]], log: Any) -> None:
+        self._build = build
+        self._log = log
+        self._whole = Lifespan(partial(build, None), log)
+        self._granted: dict[str, tuple[Granted, Lifespan]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._ended = False
+
+    def of(self, granted: Granted | None = None) -> Lifespan:
+        """Return the lifespan for a token that holds; one of an earlier token of the project is ended."""
+        if granted is None or self._ended:
+            return self._whole
+        known = self._granted.get(granted.project)
+        if known is not None and known[0] == granted:
+            return known[1]
+        if known is not None:
+            task = asyncio.ensure_future(known[1].close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        made = Lifespan(partial(self._build, granted), self._log)
+        self._granted[granted.project] = granted, made
+        return made
+
+    async def close(self) -> None:
+        """End everything within bounded time; closing twice does nothing more."""
+        self._ended = True
+        lifespans = [self._whole, *(lifespan for _, lifespan in self._granted.values())]
+        await asyncio.gather(*(lifespan.close() for lifespan in lifespans), *self._closing)
 
 
 async def _end_watcher() -> None:

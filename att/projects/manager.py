@@ -289,9 +289,11 @@ def _safe(project: Project) -> Project:
 def _project(name: str, settings: ProjectSettings, **made: Any) -> Project:
     """Build a new project. Raises Invalid."""
     at = now()
-    env = unmasked(settings.get("env", {}), {})
+    told: dict[str, Any] = {**settings, "env": unmasked(settings.get("env", {}), {})}
+    if settings.get("grant_token"):
+        told["granted_at"] = at
     try:
-        return Project(**{**settings, "env": env, "id": name, "created_at": at, "updated_at": at, **made})
+        return Project(**{**told, "id": name, "created_at": at, "updated_at": at, **made})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -71,6 +71,13 @@ Port = Annotated[int | None, Field(ge=1, le=65535, description="Fixed port; defa
 Probes = Annotated[list[Probe], Field(max_length=20, description="How health is measured; default from the template.")]
 Restart = Annotated[RestartPolicy, Field(description="What happens when the process ends by itself.")]
 Grace = Annotated[float, Field(ge=0, le=3600, description="Seconds between TERM and KILL when stopping.")]
+GrantToken = Annotated[
+    bool,
+    Field(
+        description="Give the process ATT_PROJECT_TOKEN and ATT_MCP_URL: with them it may use this project over MCP, "
+        "and nothing else."
+    ),
+]
 
 if TYPE_CHECKING:  # a caller may give more than the types that it is validated into
     GivenPath = str | os.PathLike[str]
@@ -94,6 +101,7 @@ class ProjectSettings(TypedDict, total=False):
     probes: GivenProbes
     restart: Restart
     grace_seconds: Grace
+    grant_token: GrantToken
 
 
 class Project(Model):
@@ -110,6 +118,8 @@ class Project(Model):
     probes: Probes = Field(default_factory=list)
     restart: Restart = "never"
     grace_seconds: Grace = 10.0
+    grant_token: GrantToken = False
+    granted_at: Timestamp | None = Field(default=None, description="Tokens from before this do not hold.")
     template: str | None = None
     source: str | None = Field(default=None, description="Git or archive URL that it was fetched from.")
     created_at: Timestamp

@@ -108,7 +108,10 @@ def _merged(before: Project, settings: dict[str, Any]) -> Project:
     # `update` of a model would not validate, and a change must not move the time when nothing changes.
     if "env" in settings:
         settings["env"] = unmasked(settings["env"], before.env)
-    merged = {**dict(before), **settings, "updated_at": now()}
+    at = now()
+    merged = {**dict(before), **settings, "updated_at": at}
+    if merged["grant_token"] != before.grant_token:
+        merged["granted_at"] = at if merged["grant_token"] else None
     try:
         return Project.model_validate(merged)
     except ValueError as error:

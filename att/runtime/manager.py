@@ -6,13 +6,14 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from att.errors import ATTError
 from att.models import now
+from att.projects.grants import Grants, grant_variables
 from att.projects.models import Project
 from att.projects.registry import ProjectRegistry
 from att.runtime.adapters import Adapter
@@ -80,9 +81,10 @@ class RuntimeManager:
         self._kind = kind
         self._timings = timings or Timings()
         self._closed = False
+        self._grants = Grants(registry)
         self._book = StateBook(store, events)
         self._logs = ProjectLogs(launcher)
-        self._starter = Starter(launcher, self._book, adapters, settings)
+        self._starter = Starter(launcher, self._book, adapters, settings, self._granted)
         self._coroner = Coroner(self._logs, self._starter)
         self._controls = Controls(launcher, self._book, self._starter, self._coroner, self._timings)
         me = Supervisor(pid=os.getpid(), host=socket.gethostname(), kind=kind, url=url, since=now())
@@ -120,6 +122,16 @@ class RuntimeManager:
     def adapter(self, project: Project) -> Adapter | None:
         """Return who knows how to start the project, or None."""
         return self._starter.adapter(project)
+
+    def _granted(self, project: Project) -> Mapping[str, str] | None:
+        """Return the variables of a project's token; None when no server is there that would take it."""
+        if not project.grant_token:
+            return {}
+        holder, path = self.supervised_by(), self._settings.mcp_path.strip("/")
+        url = holder.url if holder is not None and holder.kind == "server" else None
+        if not path or url is None or not url.startswith(("http://", "https://")):
+            return None
+        return grant_variables(project, self._grants.token(project), f"{url.rstrip('/')}/{path}")
 
     # Starting and stopping
 

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,20 @@ __all__ = ["RunFacts", "Starter", "fingerprint", "run_facts"]
 
 MIB = 1024 * 1024
 _APPLIED_AT_START = {"path", "command", "nat_config", "python", "env", "port", "probes"}
+NO_TOKEN = "It has no token: no Jupyter server that serves MCP supervises this data directory."  # noqa: S105
+"""Told with the start of a project whose token would lead nowhere."""
+Granted = Callable[[Project], Mapping[str, str] | None]
+"""Returns the variables of a project's token, of which there may be none, or None when there is no place to use it."""
 _PROBES = TypeAdapter(list[Probe])
 _log = logging.getLogger("att")
 
 
 def fingerprint(project: Project) -> str:
     """Return a digest of the settings that a run is started with and that a change leaves as they are."""
-    text = json.dumps(project.model_dump(mode="json", include=_APPLIED_AT_START), sort_keys=True)
+    settings = project.model_dump(mode="json", include=_APPLIED_AT_START)
+    if project.granted_at is not None:  # another grant is another token
+        settings["granted_at"] = project.granted_at.isoformat()
+    text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -64,11 +71,14 @@ def run_facts(run: RunDirectory) -> RunFacts:
 class Starter:
     """Launches runs. The caller holds the project's lock, and knows that none of the project's runs is alive."""
 
-    def __init__(self, launcher: Launcher, book: StateBook, adapters: Sequence[Adapter], settings: ATT) -> None:
+    def __init__(
+        self, launcher: Launcher, book: StateBook, adapters: Sequence[Adapter], settings: ATT, granted: Granted
+    ) -> None:
         self._launcher = launcher
         self._book = book
         self._adapters = adapters
         self._settings = settings
+        self._granted = granted
 
     def adapter(self, project: Project) -> Adapter | None:
         """Return who knows how to start the project, or None."""
@@ -82,7 +92,8 @@ class Starter:
         A start by hand forgets earlier failures. Raises StartFailed, Invalid or NotSupported with what to do; the
         project is then stopped if this was by hand, and left starting otherwise.
         """
-        spec = self._spec(project, previous)
+        granted = self._granted(project)
+        spec = self._spec(project, previous, granted)
 
         def begin(row: Row, _at: object) -> Change:
             counters: dict[str, Any] = {"restarts": row.snapshot.restarts + 1}
@@ -94,7 +105,7 @@ class Starter:
             return Change(
                 row.to(
                     "starting",
-                    reason,
+                    reason if granted is not None else f"{reason} {NO_TOKEN}",
                     desired="running",
                     host=host_name(),
                     next_restart_at=None,
@@ -135,7 +146,9 @@ class Starter:
             _log.warning("Old runs of %s could not be deleted", project.id, exc_info=True)
         return row
 
-    def _spec(self, project: Project, previous: RunDirectory | None) -> LaunchSpec:
+    def _spec(
+        self, project: Project, previous: RunDirectory | None, granted: Mapping[str, str] | None = None
+    ) -> LaunchSpec:
         """Say what to launch. Raises StartFailed, Invalid or NotSupported."""
         adapter = self.adapter(project)
         if adapter is None:
@@ -158,7 +171,7 @@ class Starter:
         return LaunchSpec(
             command=tuple(plan.command),
             cwd=plan.cwd,
-            env=child_environment(os.environ, plan.env),
+            env=child_environment(os.environ, {**(granted or {}), **plan.env}),
             grace_seconds=project.grace_seconds,
             log_limit_bytes=limit,
             segment_bytes=min(4 * MIB, max(MIB // 4, limit // 4)),

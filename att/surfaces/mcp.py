@@ -21,6 +21,7 @@ from att.operations import Operation
 from att.settings import ATT
 from att.surfaces.mcp_prompts import PROMPTS, Facts, render
 from att.surfaces.mcp_resources import Library
+from att.surfaces.mcp_scope import ProjectScope
 from att.surfaces.mcp_tools import Call, Toolbox, problem_of, tool_error, tool_result
 from att.surfaces.mcp_watching import Watching
 from att.surfaces.rest import all_operations
@@ -65,9 +66,9 @@ class Live:
 
 
 def build_server(
-    call: Call, settings: ATT, *, work: Work = in_thread, operations: Iterable[Operation] | None = None
+    call: Call | ProjectScope, settings: ATT, *, work: Work = in_thread, operations: Iterable[Operation] | None = None
 ) -> Server[Live]:
-    """Return the server; `call` runs an operation, in a thread that `work` chooses.
+    """Return the server; `call` runs an operation, in a thread that `work` chooses; a scope offers what it allows.
 
     It speaks every protocol version of the SDK, over whatever transport it is put on.
     """
@@ -117,8 +118,10 @@ class _ListedOnce:
 class _Surface:
     """The handlers; every one that reads ATT does so through `work`."""
 
-    def __init__(self, call: Call, settings: ATT, work: Work, operations: list[Operation]) -> None:
-        self.toolbox = Toolbox(operations, settings)
+    def __init__(self, call: Call | ProjectScope, settings: ATT, work: Work, operations: list[Operation]) -> None:
+        scope = call if isinstance(call, ProjectScope) else None
+        operations = operations if scope is None else scope.operations(operations)
+        self.toolbox = Toolbox(operations, settings, None if scope is None else scope.project)
         self._operations = {o.name: o for o in operations if "mcp" not in o.absent}
         self._library = Library(operations)
         self._call = call

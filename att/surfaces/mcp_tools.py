@@ -27,10 +27,11 @@ def allowed(operation: Operation, names: Iterable[str]) -> bool:
 
 
 class Toolbox:
-    """The tools that a server offers; their descriptions are made once."""
+    """The tools that a server offers; their descriptions are made once. `project` need not be named, if it is given."""
 
-    def __init__(self, operations: Iterable[Operation], settings: ATT) -> None:
+    def __init__(self, operations: Iterable[Operation], settings: ATT, project: str | None = None) -> None:
         self._separator = settings.mcp_tool_separator
+        self._project = project
         offered = [o for o in operations if "mcp" not in o.absent and allowed(o, settings.mcp_tools)]
         self.operations = {self.tool_name(o.name): o for o in offered}
         self.listed = types.ListToolsResult(tools=[self._tool(name, o) for name, o in self.operations.items()])
@@ -48,7 +49,7 @@ class Toolbox:
         return types.Tool(
             name=name,
             description=self._description(operation),
-            input_schema=_input_schema(operation),
+            input_schema=_input_schema(operation, self._project),
             output_schema=_output_schema(operation),
             annotations=_annotations(operation),
         )
@@ -74,14 +75,18 @@ def _annotations(operation: Operation) -> types.ToolAnnotations:
     )
 
 
-def _input_schema(operation: Operation) -> Json:
+def _input_schema(operation: Operation, project: str | None) -> Json:
     schema = operation.arguments_model.model_json_schema()
     omittable = {p.name for p in operation.wire_parameters if p.omittable}
     properties: Json = {}
     for name, described in schema.get("properties", {}).items():
         left_out = ("title", "default") if name in omittable else ("title",)
         properties[name] = {k: v for k, v in described.items() if k not in left_out}
-    return {**{k: v for k, v in schema.items() if k != "title"}, "properties": properties}
+    found: Json = {**{k: v for k, v in schema.items() if k != "title"}, "properties": properties}
+    if project is not None and "project" in properties:
+        properties["project"] = {**properties["project"], "default": project}
+        found["required"] = [name for name in found["required"] if name != "project"]
+    return found
 
 
 def _output_schema(operation: Operation) -> Json:

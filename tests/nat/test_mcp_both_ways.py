@@ -65,7 +65,7 @@ def test_the_hub_calls_functions_of_a_nat_server_and_sees_it_go_and_come(
 def test_a_nat_workflow_calls_the_tools_of_a_nat_server(
     session: Session, words: att.ProjectHandle, tmp_path: Path, python: Path
 ) -> None:
-    env = {"MCP_URL": f"{words.url}/mcp", "MCP_TOOL": "count_words", "ATT_TOKEN": "none"}
+    env = {"ATT_MCP_URL": f"{words.url}/mcp", "MCP_TOOL": "count_words", "ATT_PROJECT_TOKEN": "none"}
     asking = session.projects.create(
         "asking", template="nat-mcp-client", path=str(tmp_path / "asking"), python=str(python), env=env
     )
@@ -75,18 +75,20 @@ def test_a_nat_workflow_calls_the_tools_of_a_nat_server(
 
 
 def test_a_nat_workflow_calls_the_tools_of_att(tmp_path: Path, python: Path) -> None:
-    """ATT is in a Jupyter server; the workflow is one of its own projects."""
+    """ATT is in a Jupyter server; the workflow is one of its own projects, with the token that it is granted."""
     with (
         jupyter_server(tmp_path / "server", "--ATT.mcp_tool_separator=_") as server,
         att.connect(server.url, server.token) as session,
     ):
-        env = {"MCP_URL": f"{server.url}mcp", "MCP_TOOL": "att_project_list", "ATT_TOKEN": server.token}
+        session.projects.create("other", path=str(tmp_path), command=["true"])
         asking = session.projects.create(
-            "asking", template="nat-mcp-client", path=str(tmp_path / "asking"), python=str(python), env=env
+            "asking", template="nat-mcp-client", path=str(tmp_path / "asking"), python=str(python)
         )
         try:
             asking.runtime.start(wait="healthy", timeout=120)
             told = asking.http.post("/v1/workflow", json={"message": "{}"}, timeout=60).json()
-            assert "asking" in told["value"]
+            assert json.loads(told["value"])["project"]["id"] == "asking"
+            told = asking.http.post("/v1/workflow", json={"message": '{"project": "other"}'}, timeout=60)
+            assert "permission_denied" in told.text
         finally:
             asking.delete()

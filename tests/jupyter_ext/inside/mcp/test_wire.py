@@ -254,7 +254,7 @@ async def test_a_defect_of_the_bridge_is_logged_and_told_without_details(
     bare: Fetch, att_app: Any, era: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire = await wired(bare, era)
-    manager = await att_app.mcp.manager()
+    manager = await att_app.mcp.of().manager()
 
     async def broken(*_: Any) -> None:
         raise ValueError("secret of the implementation")
