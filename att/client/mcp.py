@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from att.client.cockpit import cockpit
 from att.client.remote import Group, remote
 from att.client.views import Facts, Table, Text, View, brief, view
 from att.mcp_hub.models import (
@@ -17,7 +20,10 @@ from att.mcp_hub.models import (
 )
 from att.mcp_hub.operations import McpOperations
 
-__all__ = ["Mcp"]
+if TYPE_CHECKING:
+    from att.notebook import McpPanel
+
+__all__ = ["Mcp", "server_state"]
 
 _SYMBOLS: dict[McpState, str] = {
     "connecting": "◐",
@@ -45,6 +51,19 @@ class Mcp(Group):
     call = remote(McpOperations.call)
     read = remote(McpOperations.read)
 
+    def view(self, *, project: str | None = None) -> McpPanel:
+        """Return a panel of the servers with their health, for a notebook; with `project`, also of that project.
+
+        Close it when done; the servers stay as they are.
+        """
+        made: McpPanel = cockpit("McpPanel")(self._session, project=project)
+        return made
+
+
+def server_state(state: McpState) -> str:
+    """Return a state with its symbol."""
+    return f"{_SYMBOLS[state]} {state}"
+
 
 @view.register
 def _servers(value: McpServerList) -> View:
@@ -52,7 +71,7 @@ def _servers(value: McpServerList) -> View:
         [
             item.server.name,
             item.server.project or _NOTHING,
-            _state(item),
+            server_state(item.state),
             brief(item.tools),
             item.server_version or _NOTHING,
             item.server.where,
@@ -69,7 +88,7 @@ def _server(item: McpServerStatus) -> View:
     pairs = [
         ("server", item.server.name),
         ("project", item.server.project or _NOTHING),
-        ("state", f"{_state(item)}{f' ({item.reason})' if item.reason else ''}"),
+        ("state", f"{server_state(item.state)}{f' ({item.reason})' if item.reason else ''}"),
         ("since", brief(item.since)),
         ("address", item.server.where),
         ("version", item.server_version or _NOTHING),
@@ -122,7 +141,3 @@ def _attempts(attempts: list[McpAttempt]) -> list[Table]:
         return []
     rows = [[a.server, a.outcome.replace("_", " "), brief(a.seconds, "seconds_seconds"), a.error] for a in attempts]
     return [Table(["server", "attempt", "took", "reason"], rows)]
-
-
-def _state(item: McpServerStatus) -> str:
-    return f"{_SYMBOLS[item.state]} {item.state}"

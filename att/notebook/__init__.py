@@ -8,6 +8,7 @@ from att.notebook.event_list import EventList
 from att.notebook.health_strip import HealthStrip
 from att.notebook.history_chart import TestHistoryChart
 from att.notebook.logview import LogView
+from att.notebook.mcp_panel import McpPanel
 from att.notebook.panel import Panel
 from att.notebook.picker import ProjectPicker
 from att.notebook.runtime_panel import RuntimePanel
@@ -18,6 +19,7 @@ __all__ = [
     "EventList",
     "HealthStrip",
     "LogView",
+    "McpPanel",
     "Panel",
     "ProjectPicker",
     "RuntimePanel",

@@ -14,7 +14,8 @@ from att.notebook.health_strip import HealthStrip
 from att.notebook.history_chart import TestHistoryChart
 from att.notebook.logview import LogView
 from att.notebook.markup import Markup, empty
-from att.notebook.panel import Panel
+from att.notebook.mcp_panel import McpPanel
+from att.notebook.panel import Panel, button
 from att.notebook.picker import ProjectPicker
 from att.notebook.runtime_panel import RuntimePanel
 from att.notebook.suite_panel import TestRunPanel, counts_html
@@ -82,17 +83,30 @@ class Dashboard(Panel):
 
 
 class SessionDashboard(Panel):
-    """A menu of the session's projects, a form for new ones, and the dashboard of the one that is chosen."""
+    """A menu of the session's projects, a form for new ones, and the dashboard of the one that is chosen.
+
+    The MCP servers stand below when they are asked for: showing them connects them.
+    """
 
     def __init__(self, session: Session, *, project: str = "") -> None:
         self.picker = ProjectPicker(session, value=project)
         self.nothing = Markup(empty("No project chosen", "Choose one above, or make a new one."))
         self.place = ipywidgets.VBox([self.nothing])
         self.dashboard: Dashboard | None = None
-        super().__init__(session, [self.picker, self.place], title="ATT")
+        self.mcp: McpPanel | None = None
+        self.mcp_more = button("MCP servers", "plug", self._toggle_mcp, tip="Show or hide the external MCP servers")
+        self.mcp_place = ipywidgets.VBox()
+        super().__init__(session, [self.picker, self.place, self.mcp_more, self.mcp_place], title="ATT")
         self.picker.observe(lambda change: self._show(change["new"]), "value")
         if self.picker.value:
             self._show(self.picker.value)
+
+    def _toggle_mcp(self) -> None:
+        with self._drawing:
+            before, self.mcp = self.mcp, None if self.mcp is not None else McpPanel(self.session)
+            self.mcp_place.children = [self.mcp] if self.mcp is not None else []
+        if before is not None:
+            before.close()
 
     def _show(self, project: str) -> None:
         """Make the dashboard in a thread: it reads the log."""

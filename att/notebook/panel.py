@@ -105,9 +105,13 @@ class Panel(ipywidgets.VBox):
 
     def static_html(self) -> str:
         """Return the panel as it is now, for exports; a new one is waited for, a moment at most."""
+        self.wait_drawn()
+        return figure_html(self.heading, "".join(_static(child) for child in self.children))
+
+    def wait_drawn(self) -> None:
+        """Wait until everything that is watched was drawn once, a moment at most."""
         if self._waiting:
             self._drawn.wait(_FIRST_SECONDS)
-        return figure_html(self.heading, "".join(_static(child) for child in self.children))
 
     def close(self) -> None:
         """End watching and remove the panel from every page; closing twice does nothing more."""

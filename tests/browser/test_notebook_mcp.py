@@ -1,0 +1,55 @@
+"""The panel of the MCP hub in a real JupyterLab: servers are added by the form, shown, and removed by click."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.mcp_hub.conftest import PLAIN
+from tests.support.browser import Lab
+from tests.support.notebook import Notebook
+from tests.support.servers import Home
+
+OPEN = """
+import att
+s = att.connect()
+panel = s.mcp.view()
+panel
+"""
+PANEL = ".att-panel"
+
+
+def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: Home) -> None:
+    lab.page.set_viewport_size({"width": 1180, "height": 1250})
+    notebook = Notebook(lab, home.work, OPEN).run()
+    find, server = notebook.find, lab.server
+    find(".att-empty:has-text('No MCP servers yet')").wait_for()
+    notebook.click("Add server")
+    find("input[placeholder='git']").fill("plain")
+    find("input[placeholder='uvx mcp-server-git']").fill(shlex.join([*PLAIN, "--name", "plain"]))
+    find("textarea").fill("PLACE=here")
+    notebook.picture("mcp-form", PANEL)
+    find("button.jupyter-button.att-main:has-text('Add')").click()
+    find(".att-server[data-state='healthy']").wait_for()
+    server.post("mcp/servers", server="lost", command="/no/such/program")
+    find(".att-server[data-state='unreachable'] .att-alert").wait_for()
+    server.post("mcp/servers", server="far", address="http://127.0.0.1:9/mcp")
+    find(".att-server:has-text('far')[data-state='unreachable']").wait_for()
+    notebook.click("Close the form")
+    find("summary:has-text('Tools')").click()
+    find("summary:has-text('echo')").click()
+    find("summary:has-text('Last lines')").first.click()
+    notebook.picture("mcp-servers", PANEL)
+
+    find("button[aria-label='Remove lost']").focus()
+    lab.page.keyboard.press("Enter")
+    find("button[aria-label='Keep lost']:focus").wait_for()
+    find("button[aria-label='Forget lost']").click()
+    find(".att-server:has-text('lost')").wait_for(state="detached")
+    for name in ("plain", "far"):
+        find(f"button[aria-label='Disconnect {name}']").click()
+        find(f".att-server[data-state='disconnected']:has-text('{name}')").wait_for()
+    notebook.picture("mcp-disconnected", PANEL)
+    for item in server.get("mcp/servers")["servers"]:
+        assert server.api.delete(f"mcp/servers/{item['server']['name']}").status_code < 300
+    find(".att-empty:has-text('No MCP servers yet')").wait_for()
+    assert (lab.off_site, lab.errors) == ([], [])
