@@ -95,6 +95,7 @@ class SessionDashboard(Panel):
         self.dashboard: Dashboard | None = None
         self.mcp: McpPanel | None = None
         self.mcp_more = button("MCP servers", "plug", self._toggle_mcp, tip="Show or hide the external MCP servers")
+        self.mcp_more.layout.align_self = "flex-start"
         self.mcp_place = ipywidgets.VBox()
         super().__init__(session, [self.picker, self.place, self.mcp_more, self.mcp_place], title="ATT")
         self.picker.observe(lambda change: self._show(change["new"]), "value")
