@@ -282,6 +282,10 @@ class ProjectLogs:
         reader = LineReader(RunLog(run.log_dir), start, over=over, now_ns=self._clock_ns())
         position = start
         for lines in reader:
+            if lines.lost_bytes and page.lines:
+                # What is lost stands before the first line of a page: this one ends here.
+                page.has_more = True
+                return position
             if lines.lost_bytes:
                 page.lose(lines.lost_bytes)
             elif (count := page.take(lines, run.run_id)) < len(lines.data):

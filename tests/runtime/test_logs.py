@@ -194,7 +194,9 @@ def test_dropped_bytes_are_a_loss_of_their_exact_size_where_they_are_missing(ben
             data = (107).to_bytes(8, "little") + data[8:]
         (folder / f"{107:020}{suffix}").write_bytes(data)
     page = bench.logs.read("demo", run=run_id)
-    assert (texts(page.lines), page.truncated, page.lost_bytes) == (["before", "after"], True, 100)
+    assert (texts(page.lines), page.truncated, page.has_more) == (["before"], False, True)
+    page = bench.logs.read("demo", page.cursor, run=run_id)
+    assert (texts(page.lines), page.lost_bytes, page.truncated, page.has_more) == (["after"], 100, True, False)
     first = bench.logs.raw("demo", run=run_id)
     second = bench.logs.raw("demo", first.cursor, run=run_id)
     assert (first.data, first.has_more, second.data, second.lost_bytes) == (b"before\n", True, b"after\n", 100)
