@@ -145,8 +145,7 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     find(".att-log-row:has-text('tick 2')").first.wait_for()
     find(".att-log-query").fill("items/3 ")
     find(".att-log-current").wait_for()
-    place = _top(notebook)
-    notebook.page.wait_for_function("() => Object.keys(sessionStorage).some(k => k === 'att-log:back')")
+    place = eventually(lambda: _remembered(notebook) == _top(notebook) and _top(notebook))
     seen = notebook.value("el => el.attLog.store.lines")
 
     notebook.reload()
@@ -180,6 +179,11 @@ def _top(notebook: Notebook) -> Any:
     return notebook.value(
         "el => { const p = el.attLog; return p.store.text(p.rowAt(Math.round(p.scroll.scrollTop / p.height))); }"
     )
+
+
+def _remembered(notebook: Notebook) -> Any:
+    """Return the text of the row that the page will come back to."""
+    return notebook.page.evaluate("() => JSON.parse(sessionStorage.getItem('att-log:back') || '{}').top?.text")
 
 
 def _no_line_twice(notebook: Notebook) -> None:
