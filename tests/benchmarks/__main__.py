@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("runtime", "server", "mcp", "plugin", "importers", "testing_large")
+BENCHMARKS = ("runtime", "server", "mcp", "plugin", "importers", "testing_large", "logview")
 
 
 def main() -> int:
