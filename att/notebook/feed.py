@@ -195,11 +195,15 @@ class LogFeed:
         with self._lock:
             asked, self._asked = self._asked, None
             wanted = [] if asked is None else [b for b in self._kept if b.first + b.count > asked]
-        for batch in wanted:
-            self._give(batch)
+        for number, batch in enumerate(wanted):
+            self._give(batch, asked if number == 0 else None)
 
-    def _give(self, batch: Batch) -> None:
-        """Send a batch, not faster than the server lets through."""
+    def _give(self, batch: Batch, answers: int | None = None) -> None:
+        """Send a batch, not faster than the server lets through.
+
+        The first one of an answer says from which row on it answers: a new page, which hears what is sent to others
+        as well, takes nothing before its own.
+        """
         moment = time.monotonic()
         self._budget = min(_BURST_BYTES, self._budget + (moment - self._budget_at) * _BYTES_PER_SECOND)
         self._budget_at = moment
@@ -207,4 +211,4 @@ class LogFeed:
         if self._budget < 0 and self._closed.wait(-self._budget / _BYTES_PER_SECOND):
             return
         told = {"type": "lines", "epoch": self.epoch, "first": batch.first, "count": batch.count, "base": batch.base_ms}
-        self._send(told, batch.data)
+        self._send(told if answers is None else {**told, "answers": answers}, batch.data)

@@ -62,6 +62,20 @@ time.sleep(600)
 """
 CONNECT = "import att\ns = att.connect()"
 HEAP = "() => { window.gc && window.gc(); return performance.memory.usedJSHeapSize; }"
+HEARD_TOO_EARLY = """el => {
+    const store = new el.attLog.store.constructor(100), asked = [];
+    const take = (first, texts, more) => {
+        const text = new TextEncoder().encode(texts.join("\\n")), data = new Uint8Array(texts.length * 5 + text.length);
+        data.set(text, texts.length * 5);
+        const batch = { epoch: "e", first, count: texts.length, base: 0, data: data.buffer, ...more };
+        store.take(batch, () => asked.push(first));
+    };
+    take(2, ["c"], {});
+    take(1, ["b"], { answers: 1 });
+    take(0, ["a", "b"], { answers: 0 });
+    take(3, ["d"], {});
+    return [store.texts.join(""), asked.length];
+}"""
 TAKEN_OUT = """el => {
   const [parent, next] = [el.parentElement, el.nextSibling];
   el.remove();
@@ -155,6 +169,9 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     notebook.value(TAKEN_OUT)
     eventually(lambda: find(".att-log").count() == 1 and _top(notebook) == place)
     _no_line_twice(notebook)
+
+    # Rows that were meant for others, before the answer to a page that is new, do not cut off what is before them.
+    assert notebook.value(HEARD_TOO_EARLY) == ["abcd", 0]
 
     # As if another page had asked: everything is sent again.
     notebook.value("el => el.attLog.model.send({ type: 'hello', epoch: null, next: null })")

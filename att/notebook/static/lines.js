@@ -34,6 +34,7 @@ class LineStore {
     this.styles = [null, null];
     this.levels = [2, 2];
     this.early = [];
+    this.waitingSince = null;
     this.lines = 0;
   }
 
@@ -62,6 +63,14 @@ class LineStore {
   take(batch, ask) {
     // Rows that are here already are dropped; a hole is asked for once, and marked when it is not filled in time.
     if (batch.epoch !== this.epoch) this.clear(batch.epoch);
+    if (this.next === null && batch.first > 0 && batch.answers !== 0) {
+      // Sent before the kernel had heard of this page: what is before it is still to come.
+      this.waitingSince ??= performance.now();
+      this.early.push(batch);
+      if (performance.now() - this.waitingSince < GAP_PATIENCE_MS) return;
+      this.waitingSince = performance.now();
+      return ask();
+    }
     if (this.next !== null && batch.first > this.next) {
       if (!this.early.length) {
         this.waitingSince = performance.now();
