@@ -75,7 +75,7 @@ def _type_until_the_last_line(notebook: Notebook, began: float) -> int:
     while True:
         notebook.page.keyboard.press("x")
         _, nodes, last = notebook.value(SEEN)
-        most = max(most, nodes)
+        most = max(most, int(nodes))
         if (last or "").startswith(f"line {LINES - 1:07d}"):
             return most
         if time.monotonic() - began > PATIENCE_SECONDS:
