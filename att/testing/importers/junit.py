@@ -159,7 +159,7 @@ class _Report:
             return
         rows_of: dict[tuple[int, str], list[int]] = {}
         for row, key in enumerate(zip(self._suite_of, nodeids, strict=True)):
-            if row not in self._dropped:
+            if row not in self._dropped and self._raw.names[row]:
                 rows_of.setdefault(key, []).append(row)
         for rows in rows_of.values():
             if len(rows) > 1:

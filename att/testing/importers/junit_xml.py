@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
@@ -73,9 +74,9 @@ class RawReport:
 
     def suite_of(self) -> list[int]:
         """Return the index of each testcase's suite, -1 outside any."""
-        ends = [row for row, _ in self.spans[1:]] + [len(self.names)]
-        column = [-1] * (self.spans[0][0] if self.spans else len(self.names))
-        for (start, suite), end in zip(self.spans, ends, strict=True):
+        spans = [(0, -1), *self.spans, (len(self.names), -1)]
+        column: list[int] = []
+        for (start, suite), (end, _) in pairwise(spans):
             column.extend([suite] * (end - start))
         return column
 

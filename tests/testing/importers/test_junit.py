@@ -75,6 +75,26 @@ def test_totals_without_testcases_are_refused() -> None:
         parse(junit("", 'name="s" tests="7"'))
 
 
+@pytest.mark.parametrize("text", ["<testsuites/>", '<testsuites tests="0">\n</testsuites>', "<testsuite/>"])
+def test_a_report_without_any_suite_or_test_is_of_no_tests(text: str) -> None:
+    report = parse(text)
+    assert (counts(text), report.status, len(report.tests)) == ((0, 0, 0, 0, 0), "no_tests", 0)
+
+
+def test_testcases_outside_any_suite_are_counted() -> None:
+    assert counts('<testsuites><testcase name="a"/><testcase name="b"><failure/></testcase></testsuites>') == (
+        1,
+        1,
+        0,
+        0,
+        0,
+    )
+
+
+def test_testcases_without_a_name_are_no_attempts_of_each_other() -> None:
+    assert counts(junit("<testcase/><testcase/><testcase><failure/></testcase>")) == (2, 1, 0, 0, 0)
+
+
 def test_a_namespace_and_a_comment_do_not_matter() -> None:
     case = '<j:testcase name="a"><j:failure>no</j:failure></j:testcase>'
     text = f'<!-- c --><j:testsuite xmlns:j="urn:x">{case}</j:testsuite>'
