@@ -26,7 +26,7 @@ from att.testing.models import TestFailure, TestOutcome, TestRequest, TestRun, T
 from tests.support.pytest_envs import environment_python
 from tests.support.waiting import eventually
 
-__all__ = ["GOOD", "HANGING", "HANG_SECONDS", "House", "house", "marked_processes"]
+__all__ = ["GOOD", "HANGING", "HANG_SECONDS", "House", "KeptRuns", "house", "marked_processes"]
 
 HANG_SECONDS = 60
 GOOD = "import pytest\n@pytest.mark.parametrize('n', range(3))\ndef test_passes(n): assert n < 3\n"

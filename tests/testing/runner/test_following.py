@@ -6,18 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from att.code.gitprogram import Git
 from att.runtime.launcher import Launcher
+from att.testing.manager import TestManager
 from att.testing.models import TestRun
 from att.testing.suiterun import KIND, SuiteRun
 from att.testing.telling import KEPT_RUNS
 from tests.support.waiting import eventually
-from tests.testing.runner.house import GOOD, HANG_SECONDS, House, house, marked_processes
+from tests.testing.runner.house import GOOD, HANG_SECONDS, House, KeptRuns, house, marked_processes
 
 MANY = "import pytest\n@pytest.mark.parametrize('n', range({count}))\ndef test_many(n): pass\n"
 GATED = """
@@ -139,6 +141,35 @@ def test_a_run_that_ended_while_nobody_was_there_joins_the_history(tmp_path: Pat
     with house(data) as third:
         assert third.tests.status("demo", run_id).passed == 5
         assert third.history.appended == [], "it has joined already"
+
+
+class EndingHistory(KeptRuns):
+    """A history that lets a run end while it is asked how long tests take."""
+
+    def __init__(self, gate: Path, suite: SuiteRun) -> None:
+        super().__init__()
+        self._gate = gate
+        self._suite = suite
+
+    def expected_durations(self, project: str) -> Mapping[str, float]:
+        self._gate.touch()
+        assert eventually(self._suite.ended, HANG_SECONDS)
+        return super().expected_durations(project)
+
+
+def test_a_run_that_ends_between_two_looks_has_joined_the_history_when_it_is_shown(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with house(tmp_path / "data") as opened:
+        opened.project(tmp_path, {"test_a.py": GATED.format(count=3, gate=str(gate))})
+        run = opened.until(opened.start(), 3)
+        opened.tests.close()  # nobody follows the run any more
+        directory = opened.launcher.run("demo", run.run_id)
+        history = EndingHistory(gate, SuiteRun(directory))
+        parts = (opened.registry, opened.launcher, opened.store, opened.events, history)
+        seen = TestManager(*parts, git=Git, settings=opened.settings).status("demo", run.run_id)
+        assert (seen.state, seen.passed) == ("succeeded", 5)
+        assert history.appended == [run.run_id]
+        assert SuiteRun(directory).settled() == seen
 
 
 def test_two_houses_at_once_see_the_same_and_keep_it_once(tmp_path: Path) -> None:
