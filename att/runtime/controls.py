@@ -16,10 +16,10 @@ from att.runtime.launcher import Launcher
 from att.runtime.models import RestartRecord
 from att.runtime.rundir import SHIM_MARGIN_SECONDS, RunDirectory
 from att.runtime.starter import Starter
-from att.runtime.states import Row, StateBook
+from att.runtime.states import IDLE, Row, StateBook
 from att.runtime.timings import Timings
 
-__all__ = ["Controls"]
+__all__ = ["Controls", "asked_to_stop"]
 
 
 class Controls:
@@ -62,8 +62,10 @@ class Controls:
         with self._locked(project.id):
             run = self._launcher.latest(project.id)
             alive = run is not None and run.phase() == "running"
-            self._book.change(project.id, lambda row, _at: _stopping(row, run) if alive else _stopped(row, None))
-            if run is not None and alive:
+            if run is None or not alive:
+                self._book.change(project.id, lambda row, _at: _stopped(row, None))
+            else:
+                self._book.change(project.id, lambda row, _at: asked_to_stop(row, run))
                 run.request_stop(project.grace_seconds)
         if run is not None and alive:
             self._await_end(project, run)
@@ -75,10 +77,7 @@ class Controls:
             run = self._launcher.latest(project.id)
             alive = run is not None and run.phase() == "running"
             if run is not None and alive:
-                self._book.change(
-                    project.id,
-                    lambda row, _at: _stopping(row, run).with_(desired="running", pending=trigger),
-                )
+                self._book.change(project.id, lambda row, _at: _restarting(row, run, trigger))
                 run.request_stop(project.grace_seconds)
         if run is None:
             self.start(project)
@@ -142,11 +141,25 @@ def _wanted(row: Row, run: RunDirectory) -> Row | None:
     return row.to("running", "Runs already.", desired="running", run_id=run.run_id)
 
 
-def _stopping(row: Row, run: RunDirectory | None) -> Row:
-    run_id = None if run is None else run.run_id
+def asked_to_stop(row: Row, run: RunDirectory) -> Row | None:
+    """The run shall end, and no other follow it."""
+    return _stopped(row, None) if _has_ended(row, run) else _stopping(row, run)
+
+
+def _restarting(row: Row, run: RunDirectory, trigger: Literal["manual", "watchdog"]) -> Row | None:
+    """The run shall end, and another follow it."""
+    return None if _has_ended(row, run) else _stopping(row, run).with_(desired="running", pending=trigger)
+
+
+def _has_ended(row: Row, run: RunDirectory) -> bool:
+    """Say whether the end of a run that was alive a moment ago has been written meanwhile."""
+    return row.snapshot.run_id == run.run_id and row.snapshot.state in IDLE
+
+
+def _stopping(row: Row, run: RunDirectory) -> Row:
     if row.snapshot.state not in ("running", "stopping", "starting"):
         row = row.to("running", "Found alive.")
-    return row.to("stopping", "Asked to stop.", desired="stopped", run_id=run_id, pending=None)
+    return row.to("stopping", "Asked to stop.", desired="stopped", run_id=run.run_id, pending=None)
 
 
 def _stopped(row: Row, run: RunDirectory | None) -> Row | None:

@@ -35,11 +35,13 @@ class Seen:
 
 
 def observed(row: Row, seen: Seen, at: datetime) -> Row | None:
-    """Take note of a run that is alive; None when the row knows a newer one."""
+    """Take note of a run that is alive; None when the row knows its end, or a newer one."""
     known = row.snapshot
     if known.run_id is not None and known.run_id > seen.run_id:
         return None
-    if known.run_id != seen.run_id or known.state in UNWRITTEN:
+    if known.run_id == seen.run_id and known.state in UNWRITTEN:
+        return None  # its end was written while it was being looked at
+    if known.run_id != seen.run_id:
         row = row.to("running", "Found alive.", run_id=seen.run_id, pending=None, next_restart_at=None)
     if seen.stopping and row.snapshot.state == "running":
         row = row.to("stopping", "Asked to stop.")

@@ -11,6 +11,8 @@ from typing import get_args
 import pytest
 
 from att.errors import Internal, StartFailed
+from att.runtime.controls import asked_to_stop
+from att.runtime.decisions import Seen, observed
 from att.runtime.models import ProcessState
 from att.runtime.states import ARROWS, Row, Snapshot
 from tests.runtime.managed import HANG_SECONDS, SLEEP, Site, python
@@ -49,6 +51,36 @@ def test_stopped_starting_running_stopping_stopped(site: Site) -> None:
     assert site.manager.start("demo").state == "running"
     assert site.manager.stop("demo").state == "stopped"
     assert site.states() == ["stopped", "starting", "running", "stopping", "stopped"]
+
+
+def test_a_run_that_was_seen_alive_and_has_ended_since_changes_nothing(site: Site) -> None:
+    site.project()
+    site.manager.start("demo")
+    known = site.until(lambda status: status.health == "healthy")
+    site.manager.stop("demo")
+    for stopping in (True, False):
+        seen = Seen(
+            run_id=str(known.run_id),
+            observer="supervisor",
+            stopping=stopping,
+            health="healthy",
+            reason="",
+            probes=[],
+            results=[],
+            startup_passed=True,
+        )
+        site.book.change("demo", lambda row, at, seen=seen: observed(row, seen, at))  # type: ignore[misc]
+    assert site.states() == ["stopped", "starting", "running", "stopping", "stopped"]
+
+
+def test_a_run_that_ends_by_itself_while_it_is_asked_to_stop_is_not_stopping_any_more(site: Site) -> None:
+    site.project(EXIT_7)
+    site.manager.start("demo")
+    site.until_written("running", "exited")
+    run = site.launcher.latest("demo")
+    assert run is not None
+    site.book.change("demo", lambda row, _at: asked_to_stop(row, run))
+    assert site.states() == ["stopped", "starting", "running", "exited", "stopped"]
 
 
 def test_starting_to_stopped_when_the_program_cannot_be_executed(site: Site) -> None:
