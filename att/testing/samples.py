@@ -236,6 +236,7 @@ def _results(
             "duration_seconds": total,
             "started_at": table["started_at"].array[run] + pd.to_timedelta((begun * 1e6).astype(np.int64), unit="us"),
             "worker": "main",
+            "resolved": True,
         }
     )
 

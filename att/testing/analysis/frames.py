@@ -102,6 +102,11 @@ RESULTS: Mapping[str, Column] = MappingProxyType(
         "duration_seconds": Column("seconds", "Time of the whole attempt."),
         "started_at": Column("time", "When the attempt began."),
         "worker": Column("category", "xdist worker or shard."),
+        "resolved": Column(
+            "bool",
+            "Whether nodeid is pytest's own. False for a name that a report gave, `classname::name`, until a run or a "
+            "report tells which test it is: then it joins in every run. Null when the source does not tell.",
+        ),
     }
 )
 """Columns of `results`: one row an attempt of a test in a run."""

@@ -62,15 +62,19 @@ class Database:
 
     def _view(self, place: Place, kind: FrameKind) -> None:
         paths = place.parquet_files(kind)
+        self.keep(f"no_{kind}", to_arrow(empty(kind), kind))
         if not paths:
-            self.keep(f"no_{kind}", to_arrow(empty(kind), kind))
             self.run(f"CREATE VIEW {kind} AS SELECT *, '' AS filename, 0 AS file_row_number FROM no_{kind}")
             return
         if self._store is not None:
             paths = [self._store.unstrip_protocol(path) for path in paths]
         files = ", ".join(_quoted(path) for path in paths)
         options = "hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true"
-        self.run(f"CREATE VIEW {kind} AS SELECT * FROM read_parquet([{files}], {options})")
+        found = f"SELECT * FROM read_parquet([{files}], {options})"
+        names = self._connection.sql(found).columns
+        if not set(CONTRACT[kind]) <= set(names):  # an export of before those columns
+            found += f" UNION ALL BY NAME SELECT * FROM no_{kind}"
+        self.run(f"CREATE VIEW {kind} AS {found}")
 
     def keep(self, name: str, values: Arrays | Any) -> None:
         """Make or replace a table of arrays of equal length, or of an Arrow table."""

@@ -71,6 +71,7 @@ def results_frame(results: pa.Table, runs: pa.Table, tests: pa.Table) -> pd.Data
         "duration_seconds": total,
         "started_at": _moments(results["start_us"], runs["started_at"], run),
         "worker": _workers(WORKER.of(code), runs["workers"], run),
+        "resolved": tests["resolved"].to_numpy()[test],
     }
     return pd.DataFrame(columns, copy=False)
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
 from att.errors import Conflict, Invalid, NotFound, NotSupported
 from att.testing.analysis import conform, empty, validate
 from att.testing.exports import from_parquet, open_parquet, to_parquet
+from att.testing.history.history import History
 from att.testing.samples import SampleHistory, sample_history
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -75,6 +77,39 @@ def test_a_part_of_a_month_is_added_to_what_is_there(sample: SampleHistory, tmp_
     for first, last in ((20, 90), (0, 40), (35, 60)):
         to_parquet(*of_runs(sample, sample.runs.iloc[first:last]), added)
     same(from_parquet(added), from_parquet(whole))
+
+
+@pytest.fixture
+def older(sample: SampleHistory, tmp_path: Path) -> Path:
+    """Return an export whose first months were written before results told whether their names are resolved."""
+    to_parquet(*of_runs(sample, sample.runs.iloc[:60]), tmp_path)
+    for path in (tmp_path / "results").rglob("*.parquet"):
+        table = pq.ParquetFile(path).read()
+        pq.write_table(table.drop_columns(["resolved"]), path)
+    return tmp_path
+
+
+def test_an_export_of_before_a_column_is_read_and_added_to(sample: SampleHistory, older: Path) -> None:
+    _, results, _ = from_parquet(older)
+    assert results["resolved"].isna().all()
+    to_parquet(*of_runs(sample, sample.runs.iloc[60:]), older)
+    runs, results, failures = from_parquet(older)
+    validate(runs, results, failures)
+    told = results.groupby("run_id", observed=True)["resolved"].count()
+    assert list(told[sample.runs["run_id"]] > 0) == [False] * 60 + [True] * 30
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_duckdb_reads_an_export_of_before_a_column(sample: SampleHistory, older: Path, added: bool) -> None:
+    if added:
+        to_parquet(*of_runs(sample, sample.runs.iloc[60:]), older)
+    history = History(*from_parquet(older))
+    test = str(sample.results["nodeid"].iloc[0])
+    with open_parquet(older, engine="duckdb") as duck:
+        assert_frame_equal(duck.timeline(test), history.timeline(test))
+        assert_frame_equal(duck.flaky(), history.flaky())
+        (count,) = duck.sql("SELECT count(resolved) AS n FROM results")["n"]
+        assert count == history.results["resolved"].count()
 
 
 def test_a_run_whose_start_was_corrected_moves_and_is_not_doubled(sample: SampleHistory, tmp_path: Path) -> None:

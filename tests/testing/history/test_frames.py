@@ -113,6 +113,19 @@ def test_results_of_a_run_that_is_deleted_meanwhile_are_left_out(history: Histor
     assert (len(found.runs), list(found.results["nodeid"])) == (3, ["t2"])
 
 
+def test_names_whose_test_is_not_known_are_flagged_until_it_is(history: HistoryStore) -> None:
+    record = RunRecord(run_id="ci", project="demo", started_at=BEGAN, unresolved={"a.TestIt::test_one"})
+    history.keep(record, [outcome("a.TestIt::test_one"), outcome("b.py::test_two")])
+    history.append(run(1), [outcome("a.py::TestIt::test_one")], [])
+    found = frames(history)
+    analysis.validate(*found)
+    assert found.results["resolved"].to_list() == [False, True, True]
+    history.join_names("demo", {"a.TestIt::test_one": "a.py::TestIt::test_one"})
+    joined = frames(history).results
+    assert joined["resolved"].all()
+    assert joined["nodeid"].to_list() == ["a.py::TestIt::test_one", "b.py::test_two", "a.py::TestIt::test_one"]
+
+
 def test_readers_of_a_stream_do_as_well_as_its_bytes(history: HistoryStore) -> None:
     history.append(run(), outcomes(), [failure()])
     read: Frames = assemble(lambda part: pa.ipc.open_stream(b"".join(history.stream(part, Selection()))))

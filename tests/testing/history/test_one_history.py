@@ -72,6 +72,7 @@ def test_names_that_were_not_known_join_when_a_run_names_their_tests(home: House
     assert reason == "2 tests are not known to the project yet, and will join when a run names them."
     (old,) = home.runs()
     assert set(home.nodeids(old.run_id)) == {"tests.test_a::test_one", "tests.test_a.TestB::test_two"}
+    assert frames(home, "demo").results["resolved"].to_list() == [False, False]
 
     home.write({"tests/test_a.py": "def test_one(): pass\nclass TestB:\n    def test_two(self): pass\n"})
     home.ask("project.update", project="demo", python=sys.executable)
@@ -79,6 +80,7 @@ def test_names_that_were_not_known_join_when_a_run_names_their_tests(home: House
     assert home.nodeids(old.run_id).keys() == home.nodeids(run.run_id).keys()
     _, results, _ = frames(home, "demo")
     assert sorted(results["nodeid"].unique()) == ["tests/test_a.py::TestB::test_two", "tests/test_a.py::test_one"]
+    assert results["resolved"].all()
 
 
 def test_names_join_when_another_report_says_what_they_are(home: House) -> None:
