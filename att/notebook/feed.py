@@ -6,7 +6,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from att.client.session import Session
@@ -33,13 +34,18 @@ _BYTES_PER_SECOND = 600_000
 _BURST_BYTES = 1_200_000
 """Together below what a Jupyter server lets one kernel send (1 MB/s over 3 s); beyond that it drops messages."""
 _AGAIN_SECONDS, _AGAIN_MOST_SECONDS = 0.5, 5.0
+_OFFER_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Until a page is heard, all that is kept is sent after each of these times: what a page says reaches the kernel only
+between two cells, and one that is still loading hears nothing."""
+_IDLE_SECONDS = 3600.0
 
 
 class LogFeed:
     """What one log view shows.
 
-    `_lock` protects the kept batches, the numbers, and what pages have asked for. Only the thread sends, and only
-    once a page has asked: a page that comes, or misses rows, says what it has, and gets the kept rest.
+    `_lock` protects the kept batches, the numbers, and what pages have asked for. Only the thread sends, while there
+    is one. A page that comes, or misses rows, says what it has, and gets the kept rest; while none is heard the rows
+    are offered.
     """
 
     def __init__(self, session: Session, given: Mapping[str, Any], keep: int, send: Send, tell: Tell) -> None:
@@ -51,7 +57,8 @@ class LogFeed:
         self._kept: deque[Batch] = deque()
         self._next = 0
         self._asked: int | None = None
-        self._heard = False
+        self._heard = self._offered = False
+        self._offers = list(_OFFER_SECONDS)
         self._pending: list[Row] = []
         self._sent_at = 0.0
         self._budget, self._budget_at = float(_BURST_BYTES), time.monotonic()
@@ -71,9 +78,9 @@ class LogFeed:
         self._take(page)
         self._flush()
 
-    def start(self) -> None:
-        """Go on from there in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="att-log-feed", daemon=True)
+    def start(self, *, follow: bool = True) -> None:
+        """Send to pages from a thread of its own, and go on reading in it; else it ends when a page was heard."""
+        self._thread = threading.Thread(target=self._run, args=(follow,), name="att-log-feed", daemon=True)
         self._thread.start()
 
     def hello(self, epoch: str | None, following: int | None) -> None:
@@ -82,7 +89,8 @@ class LogFeed:
             wanted = following if following is not None and epoch == self.epoch else 0
             self._asked = wanted if self._asked is None else min(self._asked, wanted)
             self._heard = True
-        if self._thread is None:
+            alone = self._thread is None
+        if alone:
             self._answer()
         else:
             self._stop.set()
@@ -101,14 +109,22 @@ class LogFeed:
         """End the thread; closing twice does nothing more."""
         self._closed.set()
         self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(10)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(10)
 
-    def _run(self) -> None:
+    def _run(self, follow: bool) -> None:
         pause = _AGAIN_SECONDS
         while not self._closed.is_set():
+            self._stop = stop = Stop()
+            if self._closed.is_set():
+                break
             try:
-                self._follow()
+                self._answer()
+                if not follow and self._is_done():
+                    return
+                with self._offering(stop):
+                    self._follow(stop) if follow else stop.wait(_IDLE_SECONDS)
                 pause = _AGAIN_SECONDS
             except (NotFound, Invalid) as error:
                 self._tell("failed", str(error))
@@ -122,12 +138,37 @@ class LogFeed:
                 raise
         self._flush()
 
-    def _follow(self) -> None:
-        """Follow until a page asks for something or the view is closed."""
-        self._stop = stop = Stop()
-        if self._closed.is_set():
+    def _is_done(self) -> bool:
+        """Say whether nothing is left to do for a thread that does not follow; from then on `hello` answers."""
+        with self._lock:
+            if self._asked is None and (self._heard or not self._offers):
+                self._thread = None
+        return self._thread is None
+
+    @contextmanager
+    def _offering(self, stop: Stop) -> Iterator[None]:
+        """End `stop` when it is time for the next offer."""
+        if self._heard or not self._offers:
+            yield
             return
-        self._answer()
+
+        def offer() -> None:
+            with self._lock:
+                if self._offers and not self._heard:
+                    self._offers.pop(0)
+                    self._asked, self._offered = 0, True
+            stop.set()
+
+        timer = threading.Timer(self._offers[0], offer)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _follow(self, stop: Stop) -> None:
+        """Follow until a page asks for something or the view is closed."""
         given = {**self._given, "limit": _PAGE_LINES} | ({"cursor": self.cursor} if self.cursor else {})
         # The first read proves the connection; only then is the view live again.
         self._take(self._session.transport.call(_LOGS, given))
@@ -186,8 +227,8 @@ class LogFeed:
                 self._next += batch.count
                 while self._next - self._kept[0].first - self._kept[0].count >= self._keep:
                     self._kept.popleft()
-                heard = self._heard
-            if heard:
+                wanted = self._heard or self._offered
+            if wanted:
                 self._give(batch)
         self._sent_at = time.monotonic()
 

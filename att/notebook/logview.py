@@ -67,8 +67,7 @@ class LogView(anywidget.AnyWidget):
         self.on_msg(self._hear)
         self._shared = Shared.of(project.session)
         self._shared.enter(self)
-        if follow:
-            self._feed.start()
+        self._feed.start(follow=follow)
 
     @property
     def cursor(self) -> str | None:

@@ -60,6 +60,12 @@ while not pathlib.Path('on').exists(): time.sleep(0.02)
 write(range({BURST}, {BURST} + 100))
 time.sleep(600)
 """
+WAITING = """
+import pathlib, time
+p.runtime.start(wait='running')
+display(p.logs.view())
+while not pathlib.Path('seen').exists(): time.sleep(0.05)
+"""
 CONNECT = "import att\ns = att.connect()"
 HEAP = "() => { window.gc && window.gc(); return performance.memory.usedJSHeapSize; }"
 HEARD_TOO_EARLY = """el => {
@@ -149,6 +155,22 @@ def test_search_levels_times_pause_and_keys(lab: Lab, home: Home) -> None:
     find(".att-log-scroll").press("f")
     eventually(lambda: find(".att-log-follow").get_attribute("aria-pressed") == "true")
     lab.server.post("projects/coloured/runtime/stop")
+    assert (lab.off_site, lab.errors) == ([], [])
+
+
+def test_a_cell_that_keeps_running_shows_the_log_live_and_nothing_twice_when_it_ends(lab: Lab, home: Home) -> None:
+    notebook = Notebook(lab, home.work, _project("busy", COLOURED), WAITING).begin()
+    find = notebook.find
+    find(".att-log-row:has-text('tick 5')").first.wait_for()
+    assert notebook.page.locator(".jp-InputArea-prompt:has-text('[*]')").count() == 1, "the cell still runs"
+    _no_line_twice(notebook)
+    (home.work / "seen").touch()
+    notebook.wait()
+    seen = notebook.value("el => el.attLog.store.next")
+    eventually(lambda: notebook.value("el => el.attLog.store.next") > seen + 5)
+    _no_line_twice(notebook)
+    assert "Starting the service" in notebook.value("el => el.attLog.plain()")
+    lab.server.post("projects/busy/runtime/stop")
     assert (lab.off_site, lab.errors) == ([], [])
 
 

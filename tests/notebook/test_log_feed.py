@@ -1,4 +1,4 @@
-"""The feed of a log view: numbered rows, none twice, every hole marked, and nothing sent before a page asks."""
+"""The feed of a log view: numbered rows, none twice, every hole marked, and sent as soon as pages can hear them."""
 
 from __future__ import annotations
 
@@ -59,12 +59,14 @@ class Page:
 
 
 @contextmanager
-def _feed(project: ProjectHandle, page: Page, *, keep: int = 20_000, start: bool = True) -> Iterator[LogFeed]:
+def _feed(
+    project: ProjectHandle, page: Page, *, keep: int = 20_000, start: bool = True, follow: bool = True
+) -> Iterator[LogFeed]:
     feed = LogFeed(project.session, {"project": project.id}, keep, page.send, page.tell)
     with closing(feed):
         feed.read(2000)
         if start:
-            feed.start()
+            feed.start(follow=follow)
         yield feed
 
 
@@ -105,12 +107,31 @@ def test_a_page_that_asks_gets_what_was_before_and_what_comes(printer: ProjectHa
     assert "live" in page.states
 
 
-def test_nothing_is_sent_before_a_page_asks(printer: ProjectHandle) -> None:
+def test_a_page_that_cannot_speak_yet_gets_everything_unasked_and_what_comes(printer: ProjectHandle) -> None:
     page = Page()
+    _run_once(printer)
     with _feed(printer, page) as feed:
-        printer.runtime.start()
-        eventually(lambda: feed.received >= 500)
         assert page.batches == []
+        eventually(lambda: len(page.lines()) == 500)
+        printer.runtime.start()
+        eventually(lambda: len(page.lines()) == 1000)
+        eventually(lambda: _times_sent(page, 0) >= 2)  # in case the page was still loading
+        feed.hello(feed.epoch, feed.received)
+        sent = len(page.batches)
+        feed.hello(feed.epoch, feed.received - 1)
+        eventually(lambda: len(page.batches) > sent)
+        assert all(batch.first + batch.count == feed.received for batch in page.batches[sent:])
+
+
+def test_a_view_that_does_not_follow_is_drawn_in_a_page_that_cannot_speak_yet(printer: ProjectHandle) -> None:
+    page = Page()
+    _run_once(printer)
+    with _feed(printer, page, follow=False):
+        eventually(lambda: len(page.lines()) == 500)
+
+
+def _times_sent(page: Page, number: int) -> int:
+    return sum(batch.first <= number < batch.first + batch.count for batch in page.batches)
 
 
 def test_a_second_page_gets_everything_and_the_first_one_nothing_new(printer: ProjectHandle) -> None:
@@ -130,11 +151,9 @@ def test_a_page_that_missed_rows_gets_exactly_the_rest(printer: ProjectHandle) -
     page = Page()
     printer.runtime.start()
     eventually(lambda: _ended(printer))
-    with _feed(printer, page, start=False) as feed:
+    with _feed(printer, page, follow=False) as feed:
         feed.hello(feed.epoch, 400)
-        assert {number for batch in page.batches for number in range(batch.first, batch.first + batch.count)} >= set(
-            range(400, 501)
-        )
+        eventually(lambda: page.rows.keys() >= set(range(400, 501)))
 
 
 def test_only_the_end_is_kept_for_later_pages(printer: ProjectHandle) -> None:

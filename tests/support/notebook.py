@@ -60,6 +60,15 @@ class Notebook:
     def run(self) -> Notebook:
         """Run every cell, and wait until all are done; an error in one fails the test."""
         self.lab.execute("notebook:run-all-cells")
+        return self.wait()
+
+    def begin(self) -> Notebook:
+        """Run every cell, and go on while they run."""
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        return self
+
+    def wait(self) -> Notebook:
+        """Wait until every cell is done; an error in one fails the test."""
         self.page.wait_for_function(_DONE, timeout=_PATIENCE_MS)
         self.page.locator(_IDLE).wait_for(timeout=_PATIENCE_MS)
         errors = self.page.locator(".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']")
