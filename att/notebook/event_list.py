@@ -70,9 +70,18 @@ def said(event: Event) -> tuple[str, str]:
         return f"{data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
     if event.kind == "runtime.health":
         return f"health: {data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
+    if event.kind.startswith("mcp."):
+        return _server_said(event)
     if event.kind == "test.started":
         return "tests started", brief(data.get("request") or "").strip("-")
     if event.kind == "test.ended":
         counts = ", ".join(f"{data[name]} {name}" for name in _COUNTS if data.get(name))
         return f"tests {str(data.get('status')).replace('_', ' ')}", counts
     return event.kind.replace(".", " ").replace("_", " "), brief(data) if data else ""
+
+
+def _server_said(event: Event) -> tuple[str, str]:
+    data, name = event.data, f"MCP server {event.data.get('server')}"
+    if event.kind == "mcp.state":
+        return f"{name}: {data.get('before')} → {data.get('after')}", str(data.get("reason") or "")
+    return f"{name} {event.kind.removeprefix('mcp.')}", str(data.get("transport") or "")

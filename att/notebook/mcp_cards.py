@@ -9,18 +9,12 @@ from typing import Any
 
 from att.client.mcp import server_state
 from att.client.views import brief
-from att.mcp_hub.models import McpServerStatus, McpState, McpTool
+from att.mcp_hub.models import McpServerStatus, McpTool
 from att.notebook.markup import badge, empty, facts
+from att.notebook.tones import SERVERS
 
 __all__ = ["key_of", "servers_html", "summary", "tools_html"]
 
-_TONES: dict[McpState, str] = {
-    "healthy": "good",
-    "connecting": "busy",
-    "degraded": "warn",
-    "unreachable": "bad",
-    "disconnected": "idle",
-}
 _BY_REFERENCE = "Remove it and add it again with the secret by reference, like Authorization: Bearer ${env:NAME}."
 _REMEDIES = (
     # These reasons say themselves what to do.
@@ -45,7 +39,7 @@ def summary(servers: Sequence[McpServerStatus]) -> str:
     if not servers:
         return ""
     counts = Counter(item.state for item in servers)
-    badges = [badge(_TONES[state], f"{server_state(state)} {counts[state]}") for state in _TONES if counts[state]]
+    badges = [badge(SERVERS[state], f"{server_state(state)} {counts[state]}") for state in SERVERS if counts[state]]
     return f"<div class='att-flex' role='status'><span class='att-title'>MCP servers</span> {''.join(badges)}</div>"
 
 
@@ -66,7 +60,7 @@ def servers_html(
 
 
 def _head(item: McpServerStatus, buttons: str) -> str:
-    state = badge(_TONES[item.state], server_state(item.state), label=f"State: {item.state}")
+    state = badge(SERVERS[item.state], server_state(item.state), label=f"State: {item.state}")
     where = escape(item.server.where)
     return (
         f"<div class='att-flex'><span class='att-title'>{escape(item.server.name)}</span> {state}"
@@ -129,7 +123,7 @@ def _why(item: McpServerStatus) -> str:
     if not item.reason:
         return shown
     # No role=alert: the summary is read out; this is written anew with every attempt.
-    tone = _TONES[item.state]
+    tone = SERVERS[item.state]
     advice = _remedy(item)
     remedy = f"<p>{escape(advice)}</p>" if advice else ""
     return f"<div class='att-alert att-{tone}'><div class='att-head'>{escape(item.reason)}</div>{remedy}{shown}</div>"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from att.client.mcp import server_state
 from att.client.views import health, state
 from att.events.models import Event
+from att.mcp_hub.models import McpState
 from att.notebook.markup import badge
 from att.runtime.models import RuntimeStatus
 
-__all__ = ["OUTCOMES", "event_look", "health_badge", "state_badge", "status_badge", "tone_of_state", "verdict"]
+__all__ = [
+    "OUTCOMES",
+    "SERVERS",
+    "event_look",
+    "health_badge",
+    "state_badge",
+    "status_badge",
+    "tone_of_state",
+    "verdict",
+]
 
 _STATES = {
     "running": "good",
@@ -35,6 +46,13 @@ _VERDICTS = {
     "cancelled": ("idle", "-"),
     "interrupted": ("warn", "-"),
 }
+SERVERS: dict[McpState, str] = {
+    "healthy": "good",
+    "connecting": "busy",
+    "degraded": "warn",
+    "unreachable": "bad",
+    "disconnected": "idle",
+}
 _KINDS = {
     "supervisor.started": ("idle", "◉"),
     "supervisor.stopped": ("idle", "○"),
@@ -44,6 +62,8 @@ _KINDS = {
     "runtime.restarted": ("warn", "↻"),
     "code.written": ("busy", "✎"),
     "test.started": ("busy", "▷"),
+    "mcp.added": ("busy", "+"),
+    "mcp.removed": ("warn", "x"),
 }
 
 
@@ -82,6 +102,9 @@ def event_look(event: Event) -> tuple[str, str]:
         return _HEALTHS.get(name, "odd"), health(name).partition(" ")[0]
     if event.kind == "test.ended":
         return verdict(str(data.get("status")))
+    if event.kind == "mcp.state" and data.get("after") in SERVERS:
+        name = data["after"]
+        return SERVERS[name], server_state(name).partition(" ")[0]
     if event.kind == "project.setup_ended":
         return ("good", "✓") if data.get("state") == "succeeded" else ("bad", "✗")
     return _KINDS.get(event.kind, ("idle", "·"))

@@ -27,6 +27,7 @@ _KEPT_PROBES, _KEPT_USAGE, _KEPT_EVENTS, _KEPT_OUTCOMES = 120, 60, 200, 200
 _MOVING_SECONDS, _RUNNING_SECONDS, _RESTING_SECONDS, _FAILED_SECONDS = 0.5, 2.0, 10.0, 2.0
 _MOVING = frozenset({"starting", "stopping"})
 _NEWS = ["supervisor", "project", "runtime", "code", "test.started", "test.ended"]
+_NEWS += ["mcp.added", "mcp.removed", "mcp.state"]  # how each attempt went stands on the card of the server
 _BAD_ENDS = frozenset({"exited", "backoff", "crash_loop", "lost"})
 
 
@@ -179,7 +180,8 @@ class EventsTopic:
         return _FAILED_SECONDS if value.error is not None else _RESTING_SECONDS
 
     def concerns(self, event: Event) -> bool:
-        return self.project in (None, event.project) and event.kind not in ("test.progress", "test.outcome")
+        told = event.kind in _NEWS or event.kind.partition(".")[0] in _NEWS
+        return told and self.project in (None, event.project)
 
 
 @dataclass(frozen=True)

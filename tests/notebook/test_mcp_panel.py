@@ -14,7 +14,7 @@ import pytest
 
 from att.client.discovery import open_workspace
 from att.client.session import Session
-from att.notebook import McpPanel, SessionDashboard, dashboard
+from att.notebook import EventList, McpPanel, SessionDashboard, dashboard
 from tests.mcp_hub.conftest import PLAIN
 from tests.support.waiting import eventually
 
@@ -68,6 +68,16 @@ def test_a_server_is_added_by_the_form_and_shown_with_its_health_and_tools(s: Se
     assert json.loads(s.mcp.call("environment", {}).text)["PLACE"] == "here"
     assert "role='status'" in panel.head.html
     assert "aria-label='Disconnect one'" in panel.servers.html
+
+
+def test_what_becomes_of_a_server_stands_among_the_events(s: Session, panel: McpPanel) -> None:
+    events = EventList(s)
+    _add(s, "watched")
+    _shows(events.list, "MCP server watched added", "MCP server watched: connecting → healthy", "att-good")
+    _shows(panel.servers, "✓ healthy")
+    _click(panel, "disconnect", "watched")
+    _shows(events.list, "MCP server watched: healthy → disconnected")
+    events.close()
 
 
 @pytest.mark.parametrize(
