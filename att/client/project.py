@@ -66,6 +66,8 @@ class Logs(Group):
     ) -> Following[LogLine]:
         """Iterate over the lines from a cursor on, and those to come, across restarts.
 
+        Without a cursor it begins with the latest run (earlier ones are history: name one with `run`, or keep its
+        cursor), and where there is none yet with the first that comes; from there on no run is passed over.
         Ends after `timeout` seconds, when the project has ended and is not going to be restarted (`until_exit`), or
         when it is closed; else never. A lost connection is taken up again where it was.
         """

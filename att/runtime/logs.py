@@ -61,6 +61,9 @@ class _Cursor:
         return f"{self.run_id}:{self.position.offset}" + (f":{pending}" if pending else "")
 
 
+_BEFORE = _Cursor("0" * 26, Position(0))
+"""Where to go on when there was no run yet: at the beginning of the first."""
+
 _Fields = dict[str, Any]
 """The fields of a `LogLine`: a page is validated at once, which costs a fraction of making its lines one by one."""
 
@@ -148,11 +151,11 @@ class _Builder:
         self.truncated = True
         self.lost_bytes = None if amount is None or self.lost_bytes is None else self.lost_bytes + amount
 
-    def page(self, cursor: _Cursor | None, run_changed: bool = False) -> LogPage:
+    def page(self, cursor: _Cursor, run_changed: bool = False) -> LogPage:
         return LogPage.model_validate(
             {
                 "lines": self.lines,
-                "cursor": None if cursor is None else str(cursor),
+                "cursor": str(cursor),
                 "has_more": self.has_more,
                 "truncated": self.truncated,
                 "lost_bytes": self.lost_bytes,
@@ -194,9 +197,9 @@ class ProjectLogs:
         """Return up to `limit` (1..10000) lines, at most 1 MiB, from `cursor` on.
 
         `cursor` None is the oldest kept byte of the latest run (`run` names a past one), or the last `tail` lines. A
-        cursor of an older run first delivers the rest of that run, then goes on with the runs after it. `stream`,
-        `since` and `probes=False` hide lines, which still move the cursor. Raises Invalid for a malformed cursor or
-        limit and NotFound for an unknown run.
+        cursor of an older run first delivers the rest of that run, then goes on with the runs after it, and one from
+        before the first run with the oldest that is kept. `stream`, `since` and `probes=False` hide lines, which still
+        move the cursor. Raises Invalid for a malformed cursor or limit and NotFound for an unknown run.
         """
         _check_range("limit", limit)
         shown = _Filter(stream, since, probes)
@@ -205,7 +208,7 @@ class ProjectLogs:
             _check_range("tail", tail)
             if cursor is not None:
                 raise Invalid("Give either cursor or tail: a cursor already says where to begin.")
-            return self._tail(trail.runs[0], tail, shown) if trail.runs else _Builder(limit).page(None)
+            return self._tail(trail.runs[0], tail, shown) if trail.runs else _Builder(limit).page(_BEFORE)
         if cursor is None and since is not None and trail.runs:
             trail.position = _position_at(trail.runs[0], since)
         return self._read(trail, _Builder(limit, shown))
@@ -233,7 +236,7 @@ class ProjectLogs:
             page = self._raw(current, offset, max_bytes, stream, trail, last)
             if last or page.data or page.has_more or page.truncated or current.phase() == "running":
                 return page
-        return RawPage(b"", None, False, False, 0, False, None)
+        return RawPage(b"", str(_BEFORE), False, False, 0, False, None)
 
     def last_lines(self, run: RunDirectory, n: int = 20, *, probes: bool = False) -> list[LogLine]:
         """Return the last `n` lines of one run, including an unterminated one: what people want after a crash."""
@@ -245,6 +248,9 @@ class ProjectLogs:
             first = self.launcher.latest(project, kind) if run is None else self.launcher.run(project, run)
             return _Trail([first], _oldest(first)) if first else _Trail([], Position(0))
         at = _Cursor.parse(cursor)
+        if at == _BEFORE:
+            runs = self.launcher.runs(project, kind)
+            return _Trail(runs, _oldest(runs[0]) if runs else Position(0), run_changed=len(runs) > 1)
         if run not in (None, at.run_id):
             raise Invalid(f"The cursor belongs to run {at.run_id}, not to {run}; leave one of them out.", cursor=cursor)
         try:
@@ -268,7 +274,7 @@ class ProjectLogs:
     def _read(self, trail: _Trail, page: _Builder) -> LogPage:
         if trail.deleted:
             page.lose(None)
-        cursor = None
+        cursor = _BEFORE
         for place, run in enumerate(trail.runs):
             over = run.phase() != "running"
             start = trail.position if place == 0 else _oldest(run)
@@ -293,10 +299,12 @@ class ProjectLogs:
                 return lines.after(count) if count else position
             position = lines.behind
         position = reader.position
-        end = (run.exit_facts() or {}).get("end_offset", 0) if over else 0
-        if end > position.offset:
-            page.lose(end - position.offset)
-            position = Position(end)
+        if over and (lost := _end_offset(run) - position.offset) > 0:
+            if page.lines:
+                page.has_more = True
+                return position
+            page.lose(lost)
+            return Position(position.offset + lost)
         return position
 
     def _tail(self, run: RunDirectory, n: int, shown: _Filter, over: bool = False) -> LogPage:
@@ -349,6 +357,12 @@ class ProjectLogs:
             if len(taken) < len(block.data):
                 more = True
                 break
+        if over and not more and (missing := _end_offset(run) - offset) > 0:
+            if parts:
+                more = True
+            else:
+                lost = None if lost is None else lost + missing
+                offset += missing
         cursor = str(_Cursor(run.run_id, Position(offset)))
         more = more or (over and not last and (bool(parts) or lost != 0))
         return RawPage(b"".join(parts), cursor, more, lost != 0, lost, trail.run_changed, run.run_id)
@@ -356,6 +370,11 @@ class ProjectLogs:
 
 def _oldest(run: RunDirectory) -> Position:
     return Position(RunLog(run.log_dir).oldest())
+
+
+def _end_offset(run: RunDirectory) -> int:
+    """Return how much an ended run has written, lost bytes included; 0 when nobody has recorded it."""
+    return int((run.exit_facts() or {}).get("end_offset", 0))
 
 
 def _position_at(run: RunDirectory, since: datetime) -> Position:
@@ -372,7 +391,7 @@ def _check_range(name: str, value: int) -> None:
 def _check_end(run: RunDirectory, position: Position) -> None:
     """Refuse a cursor that no page can have given out. Raises Invalid."""
     over = run.phase() != "running"
-    end = max(RunLog(run.log_dir).end(over), (run.exit_facts() or {}).get("end_offset", 0))
+    end = max(RunLog(run.log_dir).end(over), _end_offset(run))
     starts = [start for start in position.pending if start is not None]
     if position.offset > end or any(start >= position.offset for start in starts):
         raise Invalid(f"The cursor lies behind the end of run {run.run_id}; pass back the cursor of an earlier page.")

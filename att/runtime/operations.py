@@ -107,7 +107,10 @@ class RuntimeOperations(Operations):
         run: Annotated[RunId | None, Field(description="A past run; default the latest.")] = None,
         probes: Annotated[bool, Field(description="Show the lines that ATT's own probes caused.")] = False,
     ) -> LogPage:
-        """Read the project's output from a cursor on; nothing is ever skipped silently."""
+        """Read the project's output from a cursor on, else the latest run's; nothing is ever skipped silently.
+
+        The cursor of a page that came before the first run leads through all runs that came since.
+        """
         return self.runtime.logs(project, cursor, limit, stream=stream, since=since, tail=tail, run=run, probes=probes)
 
     @operation("runtime.runs", get="/projects/{project}/runtime/runs")

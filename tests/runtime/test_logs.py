@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import pytest
 from att.errors import Invalid, NotFound
 from att.models import now
 from att.runtime.models import PROBE_SOURCE, LogLine
+from att.runtime.rundir import RunDirectory
 from att.runtime.segments import SegmentWriter
 from tests.runtime.lowlevel import Bench, bench_in
 from tests.support.waiting import eventually
@@ -202,6 +204,32 @@ def test_dropped_bytes_are_a_loss_of_their_exact_size_where_they_are_missing(ben
     assert (first.data, first.has_more, second.data, second.lost_bytes) == (b"before\n", True, b"after\n", 100)
 
 
+def ended_at(run: RunDirectory, offset: int) -> None:
+    """Record that a run has written so many bytes, as a shim does whose last ones found no space."""
+    record = run.path / "exit.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "end_offset": offset}))
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_bytes_that_are_lost_at_the_end_of_a_run_are_told_behind_its_last_line(bench: Bench, newer: bool) -> None:
+    run_id = written(bench, [(0, b"one\ntwo\n")])
+    ended_at(bench.launcher.run("demo", run_id), 108)
+    if newer:
+        bench.finish("print('next')")
+    start = f"{run_id}:0"
+    first, second = bench.pages(start)
+    assert (texts(first.lines), first.truncated, first.has_more) == (["one", "two"], False, True)
+    assert (texts(second.lines), second.lost_bytes, second.has_more) == (["next"] if newer else [], 100, False)
+    third = bench.logs.read("demo", second.cursor)
+    assert (third.lines, third.lost_bytes) == ([], 0)
+
+    raw = bench.logs.raw("demo", start)
+    assert (raw.data, raw.truncated, raw.has_more) == (b"one\ntwo\n", False, True)
+    hole = bench.logs.raw("demo", raw.cursor)
+    assert (hole.data, hole.lost_bytes, hole.cursor, hole.has_more) == (b"", 100, f"{run_id}:108", newer)
+    assert bench.logs.raw("demo", hole.cursor).data == (b"next\n" if newer else b"")
+
+
 def test_an_old_cursor_finishes_its_run_and_runs_over_into_the_newer_ones(bench: Bench) -> None:
     old, _ = bench.finish("print('a'); print('b'); print('c')")
     cursor = bench.logs.read("demo", limit=1).cursor
@@ -272,9 +300,22 @@ def test_a_limit_out_of_range_is_invalid(bench: Bench, limit: int) -> None:
 
 def test_a_project_without_runs_has_an_empty_page(bench: Bench) -> None:
     page = bench.logs.read("demo")
-    assert (page.lines, page.cursor, page.has_more) == ([], None, False)
-    assert bench.logs.read("demo", tail=5).lines == []
-    assert bench.logs.raw("demo").data == b""
+    assert (page.lines, page.has_more, page.truncated) == ([], False, False)
+    assert bench.logs.read("demo", page.cursor) == page
+    assert bench.logs.read("demo", tail=5) == page
+    raw = bench.logs.raw("demo")
+    assert (raw.data, raw.cursor, raw.run_id) == (b"", page.cursor, None)
+
+
+@pytest.mark.parametrize("tail", [None, 5])
+def test_who_asked_before_the_first_run_misses_none_of_those_that_came_since(bench: Bench, tail: int | None) -> None:
+    cursor = bench.logs.read("demo", tail=tail).cursor
+    for text in "abc":
+        bench.finish(f"print('{text}')")
+    assert texts(bench.lines(cursor)) == ["a", "b", "c"]
+    assert [bench.logs.read("demo", cursor, limit=1).run_changed for cursor in (cursor, None)] == [True, False]
+    assert bench.raw(cursor) == b"a\nb\nc\n"
+    assert texts(bench.lines()) == ["c"], "without a cursor the latest run is read"
 
 
 def test_a_past_run_is_read_by_its_id_and_only_it(bench: Bench) -> None:
