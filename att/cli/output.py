@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from att.client.display import text
-from att.client.views import brief, line_of
+from att.client.wording import brief, line_of
 from att.errors import ATTError
 from att.models import Model
 from att.operations import Operation

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from att.client.cockpit import cockpit
 from att.client.remote import Group, remote
-from att.client.views import Facts, Table, Text, View, brief, view
+from att.client.views import Facts, Table, Text, View, view
+from att.client.wording import brief
 from att.mcp_hub.models import (
     McpAttempt,
     McpContents,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from att.client.histories import fetch_history
 from att.client.live import LiveRun, live
 from att.client.remote import Group, project_remote, stands_for
-from att.client.views import Facts, Table, Text, View, brief, state, view
+from att.client.views import Facts, Table, Text, View, view
+from att.client.wording import brief, state
 from att.errors import TestsFailed
 from att.operations import operation_of
 from att.testing.history.operations import TestHistoryOperations

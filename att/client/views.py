@@ -11,32 +11,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from att.client.wording import NOTHING, because, brief, health, label, log_line, says, state
 from att.code.models import CodeDiff, FileContent
-from att.events.models import Event, EventPage
-from att.models import Model, Page
+from att.events.models import EventPage
+from att.models import Page
 from att.projects.models import ProjectPage, ProjectSetup, ProjectStatus, TemplateList
-from att.runtime.models import Diagnostics, ExitRecord, HealthSignal, LogLine, LogPage, RunPage, RuntimeStatus
+from att.runtime.models import Diagnostics, HealthSignal, LogPage, RunPage, RuntimeStatus
 from att.system.models import OperationList, SystemHealth
 from att.testing.history import table as tables
 from att.testing.loading.models import ImportResult
 
-__all__ = ["Facts", "Table", "Text", "View", "brief", "line_of", "log_line", "view"]
-
-_STATE_SYMBOLS = {
-    "running": "●",
-    "starting": "◐",
-    "stopping": "◑",
-    "stopped": "○",
-    "exited": "□",
-    "backoff": "↻",
-    "crash_loop": "✖",
-    "lost": "?",
-    "succeeded": "✓",
-    "failed": "✗",
-    "cancelled": "-",
-}
-_HEALTH_SYMBOLS = {"healthy": "✓", "starting": "…", "transient": "~", "unhealthy": "✗", "unknown": "?"}
-_NOTHING = "-"
+__all__ = ["Facts", "Table", "Text", "View", "view"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +68,7 @@ def _model(value: BaseModel) -> View:
         if _models(content):
             parts.append(table(content, title=name.replace("_", " ")))
         elif content not in (None, "", [], {}):
-            pairs.append((_label(name), brief(content, name)))
+            pairs.append((label(name), brief(content, name)))
     return Facts(pairs, parts=parts)
 
 
@@ -99,9 +84,9 @@ def _projects(page: ProjectPage) -> View:
             item.project.id,
             state(item.runtime.state),
             health(item.runtime.health),
-            item.runtime.url or _NOTHING,
+            item.runtime.url or NOTHING,
             brief(item.runtime.uptime_seconds, "uptime_seconds"),
-            item.project.path or _NOTHING,
+            item.project.path or NOTHING,
         ]
         for item in page.projects
     ]
@@ -120,12 +105,12 @@ def _project(value: ProjectStatus) -> View:
     project = value.project
     settings = [
         ("project", project.id + (f" ({project.title})" if project.title else "")),
-        ("path", project.path or _NOTHING),
+        ("path", project.path or NOTHING),
         ("command", brief(project.command) if project.command else f"by the adapter {value.adapter!r}"),
         ("restart", project.restart),
     ]
     if value.setup is not None:
-        settings.append(("setup", f"{state(value.setup.state)}{_because(value.setup.message)}"))
+        settings.append(("setup", f"{state(value.setup.state)}{because(value.setup.message)}"))
     return Facts([*settings, *_status_pairs(value.runtime)], parts=_probes(value.runtime))
 
 
@@ -136,13 +121,13 @@ def _status(value: RuntimeStatus) -> View:
 
 def _status_pairs(value: RuntimeStatus) -> list[tuple[str, str]]:
     pairs = [
-        ("state", f"{state(value.state)}{_because(value.reason)}"),
+        ("state", f"{state(value.state)}{because(value.reason)}"),
         ("health", health(value.health)),
         ("pid", brief(value.pid)),
-        ("run", value.run_id or _NOTHING),
-        ("url", value.url or _NOTHING),
+        ("run", value.run_id or NOTHING),
+        ("url", value.url or NOTHING),
         ("up", brief(value.uptime_seconds, "uptime_seconds")),
-        ("exit", value.exit.reason if value.exit else _NOTHING),
+        ("exit", value.exit.reason if value.exit else NOTHING),
     ]
     if value.restarts:
         pairs.append(("restarts", str(value.restarts)))
@@ -157,7 +142,7 @@ def _status_pairs(value: RuntimeStatus) -> list[tuple[str, str]]:
         pairs.append(("note", "settings have changed: restart to apply"))
     if value.supervised_by is None:
         pairs.append(("supervised by", "nobody: no probes, no restarts"))
-    return [(name, text) for name, text in pairs if text != _NOTHING]
+    return [(name, text) for name, text in pairs if text != NOTHING]
 
 
 def _probes(value: RuntimeStatus) -> list[Table | Text]:
@@ -172,7 +157,7 @@ def _probes(value: RuntimeStatus) -> list[Table | Text]:
 def _signal(value: HealthSignal) -> View:
     pairs = [
         ("project", value.project),
-        ("health", f"{health(value.health)}{_because(value.last_reason)}"),
+        ("health", f"{health(value.health)}{because(value.last_reason)}"),
         ("state", state(value.state)),
         ("unhealthy since", brief(value.unhealthy_since)),
         ("restarts", str(value.restarts_in_window)),
@@ -182,12 +167,12 @@ def _signal(value: HealthSignal) -> View:
         for item in value.last_results[-10:]
     ]
     tables = [Table(["at", "role", "kind", "result", "took", "detail"], rows)] if rows else []
-    return Facts([pair for pair in pairs if pair[1] != _NOTHING], parts=tables)
+    return Facts([pair for pair in pairs if pair[1] != NOTHING], parts=tables)
 
 
 @view.register
 def _setup(value: ProjectSetup) -> View:
-    pairs = [("project", value.project), ("setup", f"{state(value.state)}{_because(value.message)}")]
+    pairs = [("project", value.project), ("setup", f"{state(value.state)}{because(value.message)}")]
     if value.diagnosis:
         pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy)]
     rows = [[item.title, state(item.state), brief(item.seconds, "_seconds")] for item in value.steps]
@@ -197,12 +182,12 @@ def _setup(value: ProjectSetup) -> View:
 
 @view.register
 def _diagnostics(value: Diagnostics) -> View:
-    pairs = [("project", value.project), ("run", value.run_id or _NOTHING)]
-    pairs.append(("exit", value.exit.reason if value.exit else _NOTHING))
+    pairs = [("project", value.project), ("run", value.run_id or NOTHING)]
+    pairs.append(("exit", value.exit.reason if value.exit else NOTHING))
     if value.diagnosis:
-        pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy or _NOTHING)]
+        pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy or NOTHING)]
     rows = [
-        [brief(item.at), item.trigger, item.exit.reason if item.exit else _NOTHING, item.old_run_id]
+        [brief(item.at), item.trigger, item.exit.reason if item.exit else NOTHING, item.old_run_id]
         for item in value.restarts
     ]
     restarts: list[Table | Text] = [Table(["restarted at", "because of", "exit", "old run"], rows)] if rows else []
@@ -217,7 +202,7 @@ def _runs(page: RunPage) -> View:
             item.kind,
             state(item.state),
             brief(item.started_at),
-            item.exit.reason if item.exit else _NOTHING,
+            item.exit.reason if item.exit else NOTHING,
             brief(item.log_bytes, "log_bytes"),
         ]
         for item in page.runs
@@ -231,7 +216,7 @@ def _events(page: EventPage) -> View:
         [
             brief(item.at),
             item.kind,
-            item.project or _NOTHING,
+            item.project or NOTHING,
             brief(item.data) if item.data else "",
         ]
         for item in page.events
@@ -256,7 +241,7 @@ def _rows(value: tables.Table) -> View:
     left = value.rows - len(rows)
     note = f"{left:,} more of {value.rows:,} rows: ask for them with limit." if left else ""
     empty = "Nothing to tell: no test run of this selection says anything about it."
-    return Table([_label(name) for name in names], rows, empty, note)
+    return Table([label(name) for name in names], rows, empty, note)
 
 
 def _cell(value: str | float | None, name: str, *, is_time: bool) -> str:
@@ -265,7 +250,7 @@ def _cell(value: str | float | None, name: str, *, is_time: bool) -> str:
 
 @view.register
 def _imports(value: ImportResult) -> View:
-    rows = [[item.path, item.result, item.run_id or _NOTHING, item.reason] for item in value.reports]
+    rows = [[item.path, item.result, item.run_id or NOTHING, item.reason] for item in value.reports]
     counts = Counter(item.result for item in value.reports)
     told = ", ".join(f"{counts[name]} {name}" for name in ("imported", "duplicate", "refused") if counts[name])
     return Table(["report", "result", "run", "reason"], rows, "No reports.", f"{told}." if told else "")
@@ -301,95 +286,11 @@ def _system(value: SystemHealth) -> View:
     )
 
 
-def log_line(line: LogLine) -> str:
-    """Write a line of output with its time and stream."""
-    stream = "err" if line.stream == "stderr" else "out"
-    return f"{line.at.astimezone():%H:%M:%S} {stream} | {line.text}"
-
-
-def line_of(value: Any) -> str:
-    """Write one element of a sequence in a line."""
-    if isinstance(value, LogLine):
-        return log_line(value)
-    if isinstance(value, Event):
-        data = brief(value.data) if value.data else ""
-        return f"{brief(value.at)}  {value.kind}  {value.project or _NOTHING}  {data}".rstrip()
-    if isinstance(value, BaseModel):
-        told = ((name, getattr(value, name)) for name in type(value).model_fields)
-        return "  ".join(brief(content, name) for name, content in told if _told(content))
-    return brief(value)
-
-
 def table(items: Sequence[Any], *, title: str = "", note: str = "") -> Table:
     """Return models of one kind as a table of the fields that say something."""
-    names = [n for n in (type(items[0]).model_fields if items else ()) if any(_told(getattr(i, n)) for i in items)]
+    names = [n for n in (type(items[0]).model_fields if items else ()) if any(says(getattr(i, n)) for i in items)]
     rows = [[brief(getattr(item, name), name) for name in names] for item in items]
-    return Table([_label(name) for name in names], rows, note=note, title=title)
-
-
-def state(name: str) -> str:
-    """Write a state with its symbol."""
-    return f"{_STATE_SYMBOLS.get(name, '')} {name}".strip()
-
-
-def health(name: str) -> str:
-    """Write a health with its symbol."""
-    return f"{_HEALTH_SYMBOLS.get(name, '')} {name}".strip()
-
-
-def brief(value: Any, name: str = "") -> str:
-    """Write a value in one line; the end of `name` tells its unit."""
-    if value is None:
-        return _NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, int | float):
-        return _number(value, name)
-    if isinstance(value, ExitRecord):
-        return value.reason
-    if isinstance(value, Model):
-        return value.model_dump_json(exclude_none=True)
-    if isinstance(value, dict):
-        return " ".join(f"{key}={brief(item)}" for key, item in value.items()) or _NOTHING
-    if isinstance(value, list | tuple):
-        return " ".join(brief(item) for item in value) or _NOTHING
-    return str(value)
-
-
-def _number(value: float, name: str) -> str:
-    if name.endswith("_seconds"):
-        return _seconds(value)
-    if name.endswith("_bytes"):
-        return _bytes(value)
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def _seconds(value: float) -> str:
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, seconds = divmod(int(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
-
-
-def _label(name: str) -> str:
-    for suffix in ("_seconds", "_bytes", "_at"):
-        name = name.removesuffix(suffix)
-    return name.replace("_", " ")
-
-
-def _told(value: Any) -> bool:
-    return value is not None and value != "" and value != [] and value != {}
+    return Table([label(name) for name in names], rows, note=note, title=title)
 
 
 def _models(value: Any) -> bool:
@@ -399,10 +300,6 @@ def _models(value: Any) -> bool:
 def _lines(lines: Iterable[str]) -> list[Table | Text]:
     text = "\n".join(lines)
     return [Text(text)] if text else []
-
-
-def _because(reason: str) -> str:
-    return f" ({reason})" if reason else ""
 
 
 def _more(page: Page) -> str:

@@ -57,7 +57,7 @@ def mark_row(kind: Literal["run", "note"], text: str, at_ms: int) -> Row:
 
 def gap_row(lost_bytes: int | None, at_ms: int) -> Row:
     """Return the row that stands for output that is gone."""
-    from att.client.views import brief
+    from att.client.wording import brief
 
     lost = "an unknown amount of output is" if lost_bytes is None else f"{brief(lost_bytes, '_bytes')} of output are"
     return Row(f"{lost} gone from here", at_ms, _KINDS["gap"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from att.client.session import Session
-from att.client.views import brief
+from att.client.wording import brief
 from att.notebook.event_list import EventList
 from att.notebook.health_strip import HealthStrip
 from att.notebook.history_chart import TestHistoryChart

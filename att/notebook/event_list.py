@@ -8,7 +8,7 @@ from itertools import groupby
 
 from att.client.project import ProjectHandle
 from att.client.session import Session
-from att.client.views import brief
+from att.client.wording import brief
 from att.events.models import Event
 from att.notebook.markup import Markup, alert, empty
 from att.notebook.panel import Panel

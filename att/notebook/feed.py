@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from att.client.session import Session
 from att.client.stopping import Stop
-from att.client.views import brief
+from att.client.wording import brief
 from att.errors import ATTError, Invalid, NotFound
 from att.models import Page, now
 from att.notebook.batches import Batch, Row, gap_row, line_row, mark_row, pack, unpack

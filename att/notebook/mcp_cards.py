@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from att.client.mcp import server_state
-from att.client.views import brief
+from att.client.wording import brief
 from att.mcp_hub.models import McpServerStatus, McpTool
 from att.notebook.markup import badge, empty, facts
 from att.notebook.tones import SERVERS

@@ -10,7 +10,7 @@ import traitlets
 
 from att.client.project import ProjectHandle
 from att.client.session import Session
-from att.client.views import health, state
+from att.client.wording import health, state
 from att.errors import Invalid
 from att.notebook.markup import Markup, alert
 from att.notebook.panel import Panel, button

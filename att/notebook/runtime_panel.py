@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from att.client.views import brief, log_line
+from att.client.wording import brief, log_line
 from att.notebook.markup import Markup, alert, badge, facts
 from att.notebook.panel import Panel, button
 from att.notebook.tones import health_badge, state_badge

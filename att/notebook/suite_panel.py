@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from att.client.views import brief
+from att.client.wording import brief
 from att.errors import Invalid
 from att.notebook.markup import Markup, alert, badge, empty
 from att.notebook.panel import Panel, button

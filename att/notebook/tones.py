@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from att.client.mcp import server_state
-from att.client.views import health, state
+from att.client.wording import health, state
 from att.events.models import Event
 from att.mcp_hub.models import McpState
 from att.notebook.markup import badge

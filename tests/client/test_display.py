@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from att.client.display import html, register_formatters, text
-from att.client.views import brief, line_of
+from att.client.wording import brief, line_of
 from att.code.models import CodeDiff, FileContent, FilePage, SearchPage
 from att.events.models import Event, EventPage
 from att.models import Model
