@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from att.errors import Invalid
@@ -19,6 +20,7 @@ from att.testing.importers.reading import Source, clean, clip, load_json, parse_
 __all__ = ["is_json_report", "parse_json_report", "parse_pytest_json_report"]
 
 _PHASES: tuple[Phase, ...] = ("setup", "call", "teardown")
+_SUBTESTS = re.compile(r"(?:\[gw\d+\].*\s+)?contains (\d{1,6}) failed subtests?")
 _CAPTURES = (("stdout", "Captured stdout"), ("stderr", "Captured stderr"))
 
 
@@ -44,6 +46,8 @@ def parse_json_report(document: Any, name: str) -> ParsedReport:
         _test(session, test, name)
     counts = session.counts("warnings")
     _unknowns(counts, tests)
+    if "collectors" not in document:
+        _without_collectors(counts, tests, document.get("exitcode"))
     if not tests:
         counts = _counts_of_summary(document, counts, name)
     return _report(document, session, counts)
@@ -117,8 +121,15 @@ def _phase(session: Session, row: Row, phase: Phase, stage: dict[str, Any], fina
         skipped = is_skip_reason(longrepr) or (not longrepr and final == "skipped")
         session.count("skipped" if skipped else "xfailed", row)
     elif outcome == "failed":
-        session.count("failed" if phase == "call" else "errors", row)
+        for _ in range(1 + _failed_subtests(stage)):
+            session.count("failed" if phase == "call" else "errors", row)
         _fail(row, phase, stage)
+
+
+def _failed_subtests(stage: dict[str, Any]) -> int:
+    """Return how many failures of subtests pytest 9 counted besides that of their test."""
+    match = _SUBTESTS.fullmatch(text_of(stage.get("longrepr")).strip())
+    return int(match[1]) if match else 0
 
 
 def _fail(row: Row, phase: Phase | None, stage: dict[str, Any]) -> None:
@@ -143,13 +154,31 @@ def _unknowns(counts: dict[str, int | None], tests: list[dict[str, Any]]) -> Non
     outcomes = [test.get("outcome") for test in tests]
     if "rerun" in outcomes:
         counts["rerun"] = None
-    if any(outcome == "failed" and _no_phase_failed(test) for outcome, test in zip(outcomes, tests, strict=True)):
+    if any(outcome == "failed" and _no_phase(test, "failed") for outcome, test in zip(outcomes, tests, strict=True)):
         counts |= {"failed": None, "skipped": None, "xfailed": None}
+    for name in ("skipped", "xfailed"):
+        if any(outcome == name and _no_phase(test, "skipped") for outcome, test in zip(outcomes, tests, strict=True)):
+            counts[name] = None
 
 
-def _no_phase_failed(test: dict[str, Any]) -> bool:
+def _without_collectors(counts: dict[str, int | None], tests: list[dict[str, Any]], exitcode: object) -> None:
+    """Forget what only collectors tell, unless the tests ran under xdist, whose controller gets none that passed."""
+    if any(_is_of_worker(test) for test in tests):
+        return
+    if tests:
+        counts["skipped"] = None
+    if exitcode not in (0, 4, 5):
+        counts["errors"] = None
+
+
+def _is_of_worker(test: dict[str, Any]) -> bool:
+    stages = (test.get(phase) for phase in (*_PHASES, "???"))
+    return any(isinstance(stage, dict) and text_of(stage.get("longrepr")).startswith("[gw") for stage in stages)
+
+
+def _no_phase(test: dict[str, Any], outcome: str) -> bool:
     stages = [test[phase] for phase in (*_PHASES, "???") if isinstance(test.get(phase), dict)]
-    return bool(stages) and all(stage.get("outcome") != "failed" for stage in stages)
+    return bool(stages) and all(stage.get("outcome") != outcome for stage in stages)
 
 
 def _counts_of_summary(document: dict[str, Any], counts: dict[str, int | None], name: str) -> dict[str, int | None]:

@@ -70,6 +70,37 @@ def test_collectors_count_and_are_tests_of_their_own() -> None:
     assert (report.tests[0].nodeid, failure.phase) == ("tests/test_bad.py", "collect")
 
 
+def test_what_only_collectors_tell_is_unknown_without_them() -> None:
+    document = json.loads(sample("json-report__mixed-p9-xunit1.json"))
+    del document["collectors"]
+    report = parse(json.dumps(document))
+    assert (report.passed, report.failed, report.skipped, report.errors) == (8, 4, None, None)
+    assert parse(json.dumps(document | {"exitcode": 0})).errors == 3, "a session that ended well collected everything"
+
+
+def test_a_report_of_xdist_without_collectors_collected_everything() -> None:
+    document = json.loads(sample("json-report__own-mixed-p9-n-2.json"))
+    assert "collectors" not in document
+    assert None not in parse(json.dumps(document)).counts.values()
+
+
+@pytest.mark.parametrize("worker", ["", "[gw0] linux -- Python 3.13.0 /usr/bin/python\n"])
+def test_the_failed_subtests_that_a_test_contains_count(worker: str) -> None:
+    call = {"outcome": "failed", "longrepr": f"{worker}contains 2 failed subtests"}
+    test = {"nodeid": "t.py::a", "outcome": "failed", "setup": {"outcome": "passed"}, "call": call}
+    document = {"exitcode": 1, "summary": {"failed": 1, "total": 1}, "collectors": [], "tests": [test]}
+    report = parse(json.dumps(document))
+    assert (report.failed, report.passed, len(report.tests)) == (3, 0, 1)
+
+
+def test_how_many_subtests_failed_as_expected_is_unknown() -> None:
+    stages = {phase: {"outcome": "passed"} for phase in ("setup", "call", "teardown")}
+    test = {"nodeid": "t.py::a", "outcome": "xfailed", **stages}
+    document = {"exitcode": 0, "summary": {"xfailed": 1, "total": 1}, "collectors": [], "tests": [test]}
+    report = parse(json.dumps(document))
+    assert (report.passed, report.skipped, report.xfailed) == (1, 0, None)
+
+
 def test_how_often_a_test_was_rerun_is_unknown_in_a_json_report() -> None:
     report = parse_pytest_json_report(sample("json-report__rerun-p9.json"))
     assert report.counts["rerun"] is None
