@@ -33,7 +33,7 @@ class LogView(anywidget.AnyWidget):
     Raises NotFound when the project or run does not exist, and Unavailable when ATT cannot be reached.
     """
 
-    _esm = script("ansi.js", "lines.js", "logview.js")
+    _esm = script("ansi.js", "lines.js", "parts.js", "filter.js", "rows.js", "logview.js")
     _css = styles("palette.css", "logview.css")
 
     project = traitlets.Unicode().tag(sync=True)

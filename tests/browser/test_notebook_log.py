@@ -216,7 +216,7 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
 def _top(notebook: Notebook) -> Any:
     """Return the text of the uppermost row that is seen."""
     return notebook.value(
-        "el => { const p = el.attLog; return p.store.text(p.rowAt(Math.round(p.scroll.scrollTop / p.height))); }"
+        "el => { const p = el.attLog; return p.store.text(p.filter.rowAt(Math.round(p.scroll.scrollTop / p.height))); }"
     )
 
 

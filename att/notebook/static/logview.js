@@ -1,72 +1,18 @@
-// The log view: a window of rows over a LineStore. One store per model, any number of views of it.
+// The log view: a window of rows over a LineStore, in the page. One store per model, any number of views of it.
 
-const OVERSCAN = 6, LONGEST = 4000, PLACING_MS = 3000;
-const ICONS = {
-  follow: "M8 2v9m-4-4 4 4 4-4M3 14h10",
-  prev: "M4 10l4-4 4 4",
-  next: "M4 6l4 4 4-4",
-  only: "M2 3h12l-4.5 5.5V13l-3 1.5v-6z",
-  clock: "M8 4.5V8l2.5 1.5M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0z",
-  copy: "M5.5 5.5V3.2A1.2 1.2 0 0 1 6.7 2h6.1A1.2 1.2 0 0 1 14 3.2v6.1a1.2 1.2 0 0 1-1.2 1.2h-2.3M3.2 5.5h6.1a1.2 1.2 0 0 1 1.2 1.2v6.1a1.2 1.2 0 0 1-1.2 1.2H3.2A1.2 1.2 0 0 1 2 12.8V6.7a1.2 1.2 0 0 1 1.2-1.2z",
-  save: "M8 2v8m-3.5-3.5L8 10l3.5-3.5M2.5 12.5v1.5h11v-1.5",
-};
+const OVERSCAN = 6, PLACING_MS = 3000;
 const WORDS = { live: "live", reading: "reading…", lost: "connection lost, trying again…", ended: "ended", closed: "closed", failed: "" };
 const SIGNS = { live: "●", reading: "…", lost: "↻", ended: "□", closed: "○", failed: "✗" };
-
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-function icon(name) {
-  const holder = document.createElement("span");
-  holder.className = "att-icon";
-  holder.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="${ICONS[name]}"/></svg>`;
-  return holder;
-}
-
-function button(name, label, pressed) {
-  const node = make("button", { type: "button", class: `att-log-button att-log-${name}`, title: label, "aria-label": label }, icon(name));
-  if (pressed !== undefined) node.setAttribute("aria-pressed", String(pressed));
-  return node;
-}
-
-function choice(label, options) {
-  const node = make("select", { class: "att-log-choice", title: label, "aria-label": label });
-  for (const [value, text] of options) node.append(make("option", { value }, text));
-  return node;
-}
-
-const twoDigits = (n) => String(n).padStart(2, "0");
-function clockTime(ms) {
-  const t = new Date(ms);
-  return `${twoDigits(t.getHours())}:${twoDigits(t.getMinutes())}:${twoDigits(t.getSeconds())}.${String(t.getMilliseconds()).padStart(3, "0")}`;
-}
-
-function firstAtLeast(numbers, wanted) {
-  let low = 0, high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 class LogPanel {
   constructor(model, store, el) {
     [this.model, this.store, this.el] = [model, store, el];
     this.memory = `att-log:${model.get("project")}`;
     this.state = { follow: model.get("follow"), query: "", level: 0, stream: "", stamps: false, only: false, top: null, ...this.remembered() };
-    this.shown = null; // numbers of the rows that pass the filters; null when all do
-    this.hits = [];
-    this.current = -1;
+    this.filter = new RowFilter(store, this.state);
     this.seenEnd = 0;
     this.lastTop = 0;
     this.build();
-    this.refilter();
     this.listen();
   }
 
@@ -79,7 +25,7 @@ class LogPanel {
   }
   remember() {
     if (!this.placed || this.hidden || !this.scroll.clientHeight) return;
-    const n = this.rowAt(Math.round(this.scroll.scrollTop / this.height)), time = this.store.time(n);
+    const n = this.filter.rowAt(Math.round(this.scroll.scrollTop / this.height)), time = this.store.time(n);
     if (this.state.follow) this.state.top = null;
     else if (time !== undefined) this.state.top = { time, text: this.store.text(n).slice(0, 200) };
     try {
@@ -197,11 +143,11 @@ class LogPanel {
   }
 
   change(what, jump = false) {
-    const anchor = this.rowAt(Math.round(this.scroll.scrollTop / this.height));
+    const anchor = this.filter.rowAt(Math.round(this.scroll.scrollTop / this.height));
     Object.assign(this.state, what);
-    this.refilter();
+    this.filter.choose(this.state);
     if (!this.state.follow) this.goTo(anchor);
-    if (jump && this.state.query && this.hits.length) this.step(0);
+    if (jump && this.state.query && this.filter.hits.length) this.step(0);
     this.draw();
     this.remember();
   }
@@ -215,74 +161,27 @@ class LogPanel {
     this.remember();
   }
 
-  // Filters and hits
-
-  refilter() {
-    const { query, level, stream, only } = this.state;
-    const flags = /[A-Z]/.test(query) ? "" : "i";
-    this.pattern = query ? new RegExp(query.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags) : null;
-    this.shown = level || stream || (only && query) ? [] : null;
-    this.hits = [];
-    this.filtered = this.store.base;
-    this.generation = this.store.generation;
-    this.current = -1;
-    this.extend();
-  }
-
-  extend() {
-    // Looks at the rows that are new since the last time, and forgets those that are gone.
-    const store = this.store;
-    if (this.generation !== store.generation) return this.refilter();
-    for (const list of [this.shown, this.hits]) {
-      if (list && list.length && list[0] < store.base) list.splice(0, firstAtLeast(list, store.base));
-    }
-    for (let n = Math.max(this.filtered, store.base); n < store.end; n++) {
-      const hit = this.pattern !== null && store.kind(n) === LINE && this.pattern.test(store.text(n));
-      const passes = this.shown === null || this.passes(n, hit);
-      if (this.shown !== null && passes) this.shown.push(n);
-      if (hit && passes) this.hits.push(n);
-    }
-    this.filtered = store.end;
-  }
-
-  passes(n, hit) {
-    if (this.store.kind(n) !== LINE) return true;
-    const { level, stream, only, query } = this.state;
-    if (level && this.store.level(n) < level) return false;
-    if (stream && (stream === "err") !== this.store.isStderr(n)) return false;
-    return !(only && query) || hit;
-  }
-
-  get length() {
-    return this.shown === null ? this.store.texts.length : this.shown.length;
-  }
-  rowAt(place) {
-    return this.shown === null ? this.store.base + place : this.shown[place];
-  }
-  placeOf(n) {
-    return this.shown === null ? n - this.store.base : firstAtLeast(this.shown, n);
-  }
-
   step(by) {
-    if (!this.hits.length) return;
-    let at = firstAtLeast(this.hits, this.current);
-    if (this.current < 0) {
+    const { filter } = this, { hits } = filter;
+    if (!hits.length) return;
+    let at = firstAtLeast(hits, filter.current);
+    if (filter.current < 0) {
       // From what is seen on: the last hit while following, else the first one below the upper edge.
-      const top = this.rowAt(Math.floor(this.scroll.scrollTop / this.height));
-      at = this.state.follow ? this.hits.length - 1 : Math.min(firstAtLeast(this.hits, top), this.hits.length - 1);
-    } else at = (at + by + this.hits.length) % this.hits.length;
-    this.current = this.hits[at];
+      const top = filter.rowAt(Math.floor(this.scroll.scrollTop / this.height));
+      at = this.state.follow ? hits.length - 1 : Math.min(firstAtLeast(hits, top), hits.length - 1);
+    } else at = (at + by + hits.length) % hits.length;
+    filter.current = hits[at];
     this.setFollow(false);
-    const place = this.placeOf(this.current) * this.height, room = this.scroll.clientHeight;
+    const place = filter.placeOf(filter.current) * this.height, room = this.scroll.clientHeight;
     if (place < this.scroll.scrollTop || place > this.scroll.scrollTop + room - this.height) this.moveTo(place - room / 2);
     this.later();
   }
 
   goTo(n) {
-    if (n !== undefined) this.moveTo(this.placeOf(n) * this.height);
+    if (n !== undefined) this.moveTo(this.filter.placeOf(n) * this.height);
   }
   moveTo(top) {
-    this.space.style.height = `${this.length * this.height}px`;
+    this.space.style.height = `${this.filter.length * this.height}px`;
     if (!this.scroll.clientHeight) return;
     this.scroll.scrollTop = top;
     this.lastTop = this.scroll.scrollTop;
@@ -315,13 +214,13 @@ class LogPanel {
       this.hidden = false;
       this.moveTo(this.lastTop);
     }
-    const base = this.lastBase ?? this.store.base, generation = this.generation;
-    const before = this.shown === null ? this.store.base - base : this.shown.length && firstAtLeast(this.shown, this.store.base);
-    this.extend();
+    const base = this.lastBase ?? this.store.base, generation = this.filter.generation;
+    const before = this.filter.goneSince(base);
+    this.filter.extend();
     this.lastBase = this.store.base;
-    if (this.state.follow) this.moveTo(this.length * this.height);
+    if (this.state.follow) this.moveTo(this.filter.length * this.height);
     else if (!this.placed) this.place();
-    else if (before > 0 && generation === this.generation) this.moveTo(this.scroll.scrollTop - before * this.height);
+    else if (before > 0 && generation === this.filter.generation) this.moveTo(this.scroll.scrollTop - before * this.height);
     this.placed ||= this.state.follow;
     this.draw();
   }
@@ -336,7 +235,7 @@ class LogPanel {
     const same = top ? texts.findIndex((text, i) => times[i] === top.time && text.startsWith(top.text)) : -1;
     if (same >= 0) at = same;
     this.goTo(this.store.base + at);
-    const arrived = !top || (same >= 0 && this.scroll.scrollTop >= this.placeOf(this.store.base + at) * this.height - 1);
+    const arrived = !top || (same >= 0 && this.scroll.scrollTop >= this.filter.placeOf(this.store.base + at) * this.height - 1);
     if (!arrived && performance.now() - this.since < PLACING_MS) return;
     this.placed = true;
     this.seenEnd = this.store.end;
@@ -344,8 +243,8 @@ class LogPanel {
   }
 
   draw() {
-    if (this.lastBase !== this.store.base || this.generation !== this.store.generation) return this.later();
-    const { scroll, height, length } = this;
+    if (this.lastBase !== this.store.base || this.filter.generation !== this.store.generation) return this.later();
+    const { scroll, height } = this, { length } = this.filter;
     if (!scroll.clientHeight) {
       this.hidden = true;
       // Hidden, or for a moment without a layout (a change of the theme), which no observer tells.
@@ -363,72 +262,30 @@ class LogPanel {
     while (this.rows.childElementCount > wanted) this.rows.lastChild.remove();
     while (this.rows.childElementCount < wanted) this.rows.append(document.createElement("div"));
     let node = this.rows.firstChild;
-    for (let place = first; place < last; place++, node = node.nextSibling) this.drawRow(node, this.rowAt(place));
+    for (let place = first; place < last; place++, node = node.nextSibling) drawRow(node, this.filter.rowAt(place), this.store, this.filter, this.state.stamps);
     this.drawCounts();
   }
 
-  drawRow(node, n) {
-    const store = this.store, kind = store.kind(n), text = store.text(n);
-    const key = `${n}|${this.generation}|${this.state.query}|${this.state.stamps}|${n === this.current}`;
-    if (node.attKey === key) return;
-    node.attKey = key;
-    if (kind !== LINE) {
-      node.className = `att-log-row att-log-mark att-log-${["", "run", "gap", "note"][kind]}`;
-      node.replaceChildren(make("span", {}, `${["", "▶ ", "⋯ ", "■ "][kind]}${text}`));
-      return;
-    }
-    const error = store.isStderr(n), level = LEVELS[store.level(n)];
-    node.className = `att-log-row att-log-${level}${error ? " att-log-err" : ""}${n === this.current ? " att-log-current" : ""}`;
-    const parts = [make("span", { class: "att-log-stream", title: error ? "stderr" : "stdout" }, error ? "err" : "")];
-    if (this.state.stamps) parts.unshift(make("time", { title: new Date(store.time(n)).toISOString() }, clockTime(store.time(n))));
-    node.replaceChildren(...parts, this.content(n, text));
-    if (store.isPartial(n)) node.append(make("span", { class: "att-log-cut", title: "the line goes on below" }, "↩"));
-  }
-
-  content(n, whole) {
-    const text = whole.length > LONGEST ? whole.slice(0, LONGEST) : whole;
-    const holder = make("span", { class: "att-log-text" });
-    const spans = this.store.spans.get(n) || [];
-    const cuts = new Set([0, text.length]);
-    for (const [start, end] of spans) cuts.add(Math.min(start, text.length)).add(Math.min(end, text.length));
-    const found = [];
-    if (this.pattern) {
-      for (const match of text.matchAll(new RegExp(this.pattern.source, this.pattern.flags + "g"))) {
-        found.push([match.index, match.index + match[0].length]);
-        cuts.add(match.index).add(match.index + match[0].length);
-      }
-    }
-    const edges = [...cuts].sort((a, b) => a - b);
-    for (let i = 0; i + 1 < edges.length; i++) {
-      const [start, end] = [edges[i], edges[i + 1]], piece = text.slice(start, end);
-      const span = spans.find((s) => s[0] <= start && end <= s[1]);
-      const hit = found.some((f) => f[0] <= start && end <= f[1]);
-      if (!span && !hit) holder.append(piece);
-      else {
-        const inner = make(hit ? "mark" : "span", {}, piece);
-        if (span) [inner.className, inner.style.cssText] = [span[2], span[3]];
-        holder.append(inner);
-      }
-    }
-    if (whole.length > LONGEST) holder.append(make("i", { class: "att-log-cut" }, ` … ${whole.length - LONGEST} more characters; copy or download has them`));
-    return holder;
-  }
-
   drawCounts() {
-    const { follow, query } = this.state, store = this.store;
-    const place = this.current < 0 ? 0 : firstAtLeast(this.hits, this.current) + 1;
-    this.count.textContent = !query ? "" : this.hits.length ? `${place ? `${place}/` : ""}${this.hits.length}` : "none";
-    for (const node of [this.prev, this.next]) node.disabled = !this.hits.length;
-    const waiting = follow ? 0 : this.length - this.placeOf(Math.max(this.seenEnd, store.base));
+    const { filter, store } = this, { hits, length } = filter, { follow, query } = this.state;
+    const at = filter.current < 0 ? "" : `${firstAtLeast(hits, filter.current) + 1}/`;
+    this.count.textContent = !query ? "" : hits.length ? `${at}${hits.length}` : "none";
+    for (const node of [this.prev, this.next]) node.disabled = !hits.length;
+    const waiting = follow ? 0 : length - filter.placeOf(Math.max(this.seenEnd, store.base));
     this.fresh.hidden = waiting <= 0;
     if (waiting > 0) this.fresh.textContent = `↓ ${waiting.toLocaleString("en")} new ${waiting === 1 ? "line" : "lines"}`;
     const kept = store.texts.length;
-    const filtered = this.shown === null ? "" : `${this.length.toLocaleString("en")} shown of `;
+    const shown = filter.all ? "" : `${length.toLocaleString("en")} shown of `;
     const gone = store.base > 0 && kept ? `, older ones are in p.logs.read()` : "";
-    this.total.textContent = `${filtered}${kept.toLocaleString("en")} ${kept === 1 ? "line" : "lines"}${gone}`;
-    const why = this.length ? "" : kept ? "No line passes the filters." : this.model.get("state").kind === "reading" ? "Reading…" : "Nothing written yet. Lines appear here as soon as the project runs.";
-    this.empty.textContent = why;
-    this.empty.hidden = !why;
+    this.total.textContent = `${shown}${kept.toLocaleString("en")} ${kept === 1 ? "line" : "lines"}${gone}`;
+    this.empty.textContent = this.whyEmpty();
+    this.empty.hidden = length > 0;
+  }
+
+  whyEmpty() {
+    if (this.filter.length) return "";
+    if (this.store.texts.length) return "No line passes the filters.";
+    return this.model.get("state").kind === "reading" ? "Reading…" : "Nothing written yet. Lines appear here as soon as the project runs.";
   }
 
   showState() {
@@ -442,8 +299,8 @@ class LogPanel {
 
   plain() {
     const lines = [];
-    for (let place = 0; place < this.length; place++) {
-      const n = this.rowAt(place), stamp = this.state.stamps ? `${new Date(this.store.time(n)).toISOString()} ` : "";
+    for (let place = 0; place < this.filter.length; place++) {
+      const n = this.filter.rowAt(place), stamp = this.state.stamps ? `${new Date(this.store.time(n)).toISOString()} ` : "";
       const mark = ["", "--- ", "... ", "--- "][this.store.kind(n)];
       lines.push(stamp + mark + this.store.text(n) + (this.store.isPartial(n) ? "" : "\n"));
     }

@@ -1,20 +1,51 @@
 // A piece of a page that Python writes: keeps what the reader has opened, scrolled and focused when it is written anew.
 
+const LIVE = "[role='status'], [role='alert']", FOCUSABLE = "a, button, summary, [tabindex]";
+
 function keyed(el, attribute) {
   return [...el.querySelectorAll(`[${attribute}]`)].map((node) => [node.getAttribute(attribute), node]);
+}
+
+function textOf(node) {
+  return node.textContent.trim().replace(/\s+/g, " ");
 }
 
 function render({ model, el }) {
   el.classList.add("att");
   el.setAttribute("data-lm-suppress-shortcuts", "true");
+  const view = Object.assign(document.createElement("div"), { className: "att-view" });
+  // What is written anew every few seconds must be read out only when it says something else, and not at first.
+  const voice = Object.assign(document.createElement("div"), { className: "att-voice" });
+  voice.setAttribute("role", "status");
+  el.append(view, voice);
+  let said = null;
+  const speak = (content) => {
+    const live = [...content.querySelectorAll(LIVE)], now = new Set(live.map(textOf)), news = [];
+    for (const node of live) {
+      const known = said === null || said.has(textOf(node)), urgent = node.getAttribute("role") === "alert";
+      if (known || !urgent) node.setAttribute("aria-live", "off");
+      if (!known && !urgent) news.push(textOf(node));
+    }
+    if (news.length) voice.textContent = news.join(". ");
+    said = now;
+  };
+  const refocus = (was, at) => {
+    const same = was.dataset.focus && view.querySelector(`[data-focus="${CSS.escape(was.dataset.focus)}"]`);
+    const node = same || view.querySelectorAll(FOCUSABLE)[at];
+    if (same || node?.tagName === was.tagName) node.focus({ preventScroll: true });
+  };
   const draw = () => {
-    const open = new Map(keyed(el, "data-key").map(([key, node]) => [key, node.open]));
-    const tops = new Map(keyed(el, "data-scroll").map(([key, node]) => [key, node.scrollTop]));
-    const focused = el.contains(document.activeElement) && document.activeElement.closest("[data-focus]");
-    el.innerHTML = model.get("html");
-    for (const [key, node] of keyed(el, "data-key")) if (open.has(key)) node.open = open.get(key);
-    for (const [key, node] of keyed(el, "data-scroll")) node.scrollTop = tops.get(key) ?? (node.dataset.end ? node.scrollHeight : 0);
-    if (focused) el.querySelector(`[data-focus="${CSS.escape(focused.dataset.focus)}"]`)?.focus();
+    const open = new Map(keyed(view, "data-key").map(([key, node]) => [key, node.open]));
+    const tops = new Map(keyed(view, "data-scroll").map(([key, node]) => [key, node.scrollTop]));
+    const focused = view.contains(document.activeElement) && document.activeElement.closest(FOCUSABLE);
+    const at = focused ? [...view.querySelectorAll(FOCUSABLE)].indexOf(focused) : -1;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = model.get("html");
+    speak(fresh.content);
+    view.replaceChildren(fresh.content);
+    for (const [key, node] of keyed(view, "data-key")) if (open.has(key)) node.open = open.get(key);
+    for (const [key, node] of keyed(view, "data-scroll")) node.scrollTop = tops.get(key) ?? (node.dataset.end ? node.scrollHeight : 0);
+    if (focused) refocus(focused, at);
   };
   const act = (event) => {
     const node = event.target.closest("[data-act]");
@@ -29,6 +60,7 @@ function render({ model, el }) {
     model.off("change:html", draw);
     el.removeEventListener("click", act);
     el.removeEventListener("keydown", keep);
+    el.replaceChildren();
   };
 }
 
