@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
-__all__ = ["Model", "Page", "Run", "RunState", "Timestamp", "now"]
+__all__ = ["Model", "Page", "Run", "RunState", "Timestamp", "now", "rewritten"]
 
 
 @lru_cache(1024)  # what is printed in bulk, such as lines of a log, has few different times
@@ -35,6 +36,17 @@ class Model(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types, as it goes over the wire."""
         return self.model_dump(mode="json")
+
+    @classmethod
+    def stored(cls, record: Any) -> Self:
+        """Read a stored value, which may have fields of a later ATT. Raises ValidationError for one without sense."""
+        return cls.model_validate(record, extra="ignore")
+
+
+def rewritten(record: Mapping[str, Any], before: Model, after: Model) -> dict[str, Any]:
+    """Return a stored record with what differs between two values; what only a later ATT knows in it stays."""
+    old, new = before.to_json(), after.to_json()
+    return {**record, **{name: value for name, value in new.items() if name not in record or value != old[name]}}
 
 
 class Page(Model):

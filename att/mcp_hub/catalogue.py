@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from att.errors import Conflict, NotFound
 from att.mcp_hub.models import McpServer, McpSnapshot
-from att.models import now
+from att.models import now, rewritten
 from att.projects.registry import ProjectRegistry
 from att.store import Store, tables
 
@@ -97,9 +97,12 @@ class Catalogue:
     def enable(self, entry: Entry, *, enabled: bool) -> None:
         """Say whether a server is to be connected."""
         table = tables.mcp_servers
-        record = entry.server.model_copy(update={"enabled": enabled}).to_json()
         with self._store.write() as connection:
-            connection.execute(update(table).where(*_is(entry.key)).values(record=record))
+            record = connection.execute(select(table.c.record).where(*_is(entry.key))).scalar_one_or_none()
+            if record is not None:
+                before = McpServer.stored(record)
+                record = rewritten(record, before, before.model_copy(update={"enabled": enabled}))
+                connection.execute(update(table).where(*_is(entry.key)).values(record=record))
 
     def remove(self, name: str, project: str | None) -> None:
         """Forget a server of exactly this project, or of the workspace. Raises NotFound."""
@@ -145,5 +148,5 @@ def _order(connection: Connection, project: str | None) -> list[str]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    snapshot = McpSnapshot.model_validate(row.snapshot) if row.snapshot is not None else None
-    return Entry(McpServer.model_validate(row.record), snapshot, row.updated_at.isoformat())
+    snapshot = McpSnapshot.stored(row.snapshot) if row.snapshot is not None else None
+    return Entry(McpServer.stored(row.record), snapshot, row.updated_at.isoformat())

@@ -41,4 +41,6 @@ class Recipe:
     def from_json(cls, text: str) -> Recipe:
         """Read it back."""
         values = json.loads(text)
-        return cls(tuple(Step(**step) for step in values["steps"]), values["limit_bytes"])
+        known = Step.__dataclass_fields__
+        steps = ({name: step[name] for name in known if name in step} for step in values["steps"])
+        return cls(tuple(Step(**step) for step in steps), values["limit_bytes"])

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from att.errors import Conflict, Invalid, NotFound
 from att.events.manager import EventLog
-from att.models import now
+from att.models import now, rewritten
 from att.projects.masking import unmasked
 from att.projects.models import Project, ProjectSettings
 from att.store import Store, tables
@@ -40,13 +40,13 @@ class ProjectRegistry:
             if record is None:
                 known = connection.execute(select(tables.projects.c.id)).scalars().all()
                 raise NotFound.named("project", project, known)
-        return Project.model_validate(record)
+        return Project.stored(record)
 
     def list(self) -> list[Project]:
         """Return every project by id."""
         with self._store.read() as connection:
             rows = connection.execute(select(tables.projects.c.record).order_by(tables.projects.c.id)).scalars().all()
-        return [Project.model_validate(record) for record in rows]
+        return [Project.stored(record) for record in rows]
 
     def add(self, project: Project) -> Project:
         """Write a new project. Raises Conflict when the id is taken."""
@@ -80,14 +80,14 @@ class ProjectRegistry:
             if record is None:
                 known = connection.execute(select(tables.projects.c.id)).scalars().all()
                 raise NotFound.named("project", project, known)
-            before = Project.model_validate(record)
+            before = Project.stored(record)
             after = _merged(before, dict(settings))
             changed = [name for name in settings if getattr(before, name) != getattr(after, name)]
             if changed:
                 connection.execute(
                     update(tables.projects)
                     .where(tables.projects.c.id == project)
-                    .values(record=after.to_json(), updated_at=after.updated_at)
+                    .values(record=rewritten(record, before, after), updated_at=after.updated_at)
                 )
         if changed:
             self._events.append("project.updated", project=project, changed=changed)

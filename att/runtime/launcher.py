@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +85,11 @@ class Launcher:
         finally:
             os.close(fd)
 
-    def launch(self, project: str, spec: LaunchSpec) -> RunDirectory:
+    def launch(self, project: str, spec: LaunchSpec, announce: Callable[[str], None] | None = None) -> RunDirectory:
         """Start a run and return once the program was really executed.
 
         Takes the project's lock; whether one already runs is the caller's question, asked under the same lock.
+        `announce` is told the run's id before anybody can see the run, and what it raises keeps it from being started.
         Raises StartFailed with the cause in `details["reason"]` (`missing_executable`, `not_executable`,
         `exec_format`, `missing_cwd`, `shim`), Invalid, Busy, and NotSupported on Windows.
         """
@@ -97,6 +98,8 @@ class Launcher:
         with self.project_lock(project):
             runs = self.runs(project)
             run = RunDirectory(self.runs_dir(project) / new_run_id(runs[-1].run_id if runs else None))
+            if announce is not None:
+                announce(run.run_id)
             tmp = tempfile.mkdtemp(prefix="att-") if spec.private_tmp else ""
             try:
                 _start(run, spec, executable, tmp)

@@ -56,7 +56,7 @@ class Lease:
         if not self._taken():
             return None
         try:
-            return Supervisor.model_validate_json(self._info.read_bytes())
+            return Supervisor.model_validate_json(self._info.read_bytes(), extra="ignore")
         except (FileNotFoundError, ValidationError):  # taken this very moment
             return None
 

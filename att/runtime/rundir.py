@@ -99,7 +99,8 @@ class RunDirectory:
         if values is None:
             return None
         started_at = datetime.fromtimestamp(values.pop("started_ns") / 1e9, UTC)
-        return RunState(run_id=self.run_id, started_at=started_at, **values)
+        known = {name: values[name] for name in RunState.__dataclass_fields__ if name in values}
+        return RunState(**{**known, "run_id": self.run_id, "started_at": started_at})
 
     def alive(self) -> bool:
         """Say whether the shim holds the run's lock, the only proof of life."""

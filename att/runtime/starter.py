@@ -57,7 +57,7 @@ class RunFacts:
         self.url = spec.meta.get("url")
         self.fingerprint = spec.meta.get("fingerprint")
         try:
-            self.probes: Sequence[Probe] = _PROBES.validate_json(spec.meta.get("probes", "[]"))
+            self.probes: Sequence[Probe] = _PROBES.validate_json(spec.meta.get("probes", "[]"), extra="ignore")
         except ValidationError:  # written by another version
             _log.warning("The probes of a run in %s cannot be read and are not asked", spec.cwd)
             self.probes = ()
@@ -115,10 +115,11 @@ class Starter:
                 record,
             )
 
-        begun = self._book.change(project.id, begin)
+        restart_id = self._book.change(project.id, begin).snapshot.restart_id
         try:
-            run = self._launcher.launch(project.id, spec)
+            run = self._launcher.launch(project.id, spec, lambda run_id: self._name(restart_id, run_id))
         except ATTError as error:
+            self._name(restart_id, None)
             if by_hand:
                 reason = f"Could not be started: {error.message}"
                 self._book.change(
@@ -128,18 +129,23 @@ class Starter:
                     ),
                 )
             raise
-        return run, self._launched(project, run, begun)
+        return run, self._launched(project, run, restart_id)
 
-    def _launched(self, project: Project, run: RunDirectory, begun: Row) -> Row:
-        """Say that the run is there, complete the restart's record, and delete old runs."""
+    def _name(self, restart_id: int | None, run_id: str | None) -> None:
+        """Complete the restart's record, so that nobody sees the new run alive and does not find it there."""
+        if restart_id is not None:
+            self._book.name_restarted(restart_id, run_id)
+
+    def _launched(self, project: Project, run: RunDirectory, restart_id: int | None) -> Row:
+        """Say that the run is there, tell of the restart, and delete old runs."""
         row = self._book.change(
             project.id,
             lambda row, _at: row.to(
                 "running", row.snapshot.reason, run_id=run.run_id, pending=None, restart_id=None, results=[]
             ),
         )
-        if begun.snapshot.restart_id is not None:
-            self._book.complete_restart(project.id, begun.snapshot.restart_id, run.run_id)
+        if restart_id is not None:
+            self._book.tell_restarted(project.id, restart_id)
         try:
             self._launcher.prune(project.id, self._settings.keep_runs, self._settings.keep_run_bytes)
         except (OSError, Busy):

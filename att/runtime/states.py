@@ -8,18 +8,18 @@ restarts when the delay is over. crash_loop: failed too often, waits for a start
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from att.errors import Internal
 from att.events.manager import EventLog
 from att.events.models import Event
-from att.models import Model, Timestamp, now
+from att.models import Model, Timestamp, now, rewritten
 from att.runtime.models import Health, ProbeResult, ProbeStatus, ProcessState, RestartRecord
 from att.runtime.proctree import host_name
 from att.store import Store, tables
@@ -115,9 +115,7 @@ ARROWS: dict[ProcessState, frozenset[ProcessState]] = {
 
 
 class Snapshot(Model):
-    """What is known of a project's process, as it is kept in the store; a later ATT may have written more."""
-
-    model_config = ConfigDict(extra="ignore")
+    """What is known of a project's process, as it is kept in the store."""
 
     state: ProcessState = "stopped"
     reason: str = ""
@@ -148,6 +146,8 @@ class Row:
     desired: Desired = "stopped"
     snapshot: Snapshot = field(default_factory=Snapshot)
     observed_at: datetime | None = None
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The snapshot as it lies in the store, where a later ATT may have written more."""
 
     @property
     def elsewhere(self) -> bool:
@@ -218,7 +218,7 @@ class StateBook:
             if record is not None:
                 after = after.with_(restart_id=_insert_restart(connection, project, record))
             after = replace(after, observed_at=at)
-            _save(connection, project, after, new=stored is None)
+            _save(connection, project, before, after, new=stored is None)
             told = list(self._written_events(connection, project, before.snapshot, after.snapshot))
         for event in told:
             self._events.tell(event)
@@ -232,21 +232,29 @@ class StateBook:
             stored = connection.execute(query).scalars().all()
         return [record for values in stored if (record := _readable(RestartRecord, values)) is not None]
 
-    def complete_restart(self, project: str, restart_id: int, new_run_id: str) -> None:
-        """Name the run that followed in a restart record, and tell of the restart."""
+    def name_restarted(self, restart_id: int, new_run_id: str | None) -> None:
+        """Name the run that follows in a restart record; None when it could not be launched."""
         table = tables.restarts
         with self._store.write() as connection:
             stored = connection.execute(select(table.c.record).where(table.c.id == restart_id)).scalar()
             known = None if stored is None else _readable(RestartRecord, stored)
-            if known is None:
+            if stored is not None and known is not None:
+                record = rewritten(stored, known, known.model_copy(update={"new_run_id": new_run_id}))
+                connection.execute(update(table).where(table.c.id == restart_id).values(record=record))
+
+    def tell_restarted(self, project: str, restart_id: int) -> None:
+        """Tell of a restart whose new run is there."""
+        table = tables.restarts
+        with self._store.write() as connection:
+            stored = connection.execute(select(table.c.record).where(table.c.id == restart_id)).scalar()
+            record = None if stored is None else _readable(RestartRecord, stored)
+            if record is None:
                 return
-            record = known.model_copy(update={"new_run_id": new_run_id})
-            connection.execute(update(table).where(table.c.id == restart_id).values(record=record.to_json()))
             event = self._events.write(
                 connection,
                 "runtime.restarted",
                 project=project,
-                run_id=new_run_id,
+                run_id=record.new_run_id,
                 old_run_id=record.old_run_id,
                 trigger=record.trigger,
                 delay_seconds=round(record.delay_seconds, 3),
@@ -278,9 +286,10 @@ def _read(connection: Connection, project: str) -> Row | None:
     return None if row is None else _row(row.desired, row.snapshot, row.observed_at)
 
 
-def _save(connection: Connection, project: str, row: Row, *, new: bool) -> None:
+def _save(connection: Connection, project: str, before: Row, row: Row, *, new: bool) -> None:
     table = tables.runtime
-    values = {"desired": row.desired, "snapshot": row.snapshot.to_json(), "observed_at": row.observed_at}
+    snapshot = rewritten(before.record, before.snapshot, row.snapshot)
+    values = {"desired": row.desired, "snapshot": snapshot, "observed_at": row.observed_at}
     if new:
         connection.execute(insert(table).values(project=project, **values))
     else:
@@ -289,13 +298,14 @@ def _save(connection: Connection, project: str, row: Row, *, new: bool) -> None:
 
 def _row(desired: Desired, snapshot: dict[str, Any], observed_at: datetime) -> Row:
     # What lives is told by the run directories, so an unreadable snapshot costs counters only.
-    return Row(desired, _readable(Snapshot, snapshot) or Snapshot(), observed_at)
+    known = _readable(Snapshot, snapshot)
+    return Row(desired, known or Snapshot(), observed_at, {} if known is None else snapshot)
 
 
 def _readable(model: type[M], values: Any) -> M | None:
     """Return the stored value, or None when another version of ATT has written what this one cannot read."""
     try:
-        return model.model_validate(values)
+        return model.stored(values)
     except ValidationError as error:
         _log.warning("A stored %s cannot be read: %s", model.__name__, error)
         return None

@@ -43,7 +43,7 @@ class SuiteRun:
                 text = self.run.spec().meta[META]
             except (FileNotFoundError, KeyError, ValueError):
                 raise NotFound(f"There is no test run {self.run.run_id!r}.", run_id=self.run.run_id) from None
-            begun = TestRun.model_validate_json(text)
+            begun = TestRun.model_validate_json(text, extra="ignore")
             self._begun = begun.model_copy(update={"run_id": self.run.run_id})
         return self._begun
 
@@ -61,7 +61,7 @@ class SuiteRun:
     def settled(self) -> TestRun | None:
         """Return the final run, once it has joined the history."""
         try:
-            return TestRun.model_validate_json((self.run.path / _SETTLED).read_bytes())
+            return TestRun.model_validate_json((self.run.path / _SETTLED).read_bytes(), extra="ignore")
         except (FileNotFoundError, ValueError):
             return None
 

@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from att.errors import Internal, StartFailed
+from att.events.models import Event
 from att.runtime.controls import asked_to_stop
 from att.runtime.decisions import Seen, observed
 from att.runtime.models import ProcessState
@@ -212,6 +213,34 @@ def test_stopping_to_starting_on_a_restart_by_hand(site: Site) -> None:
     assert (record.trigger, record.old_run_id, record.new_run_id) == ("manual", first.run_id, second.run_id)
     (event,) = site.events.read(kinds=["runtime.restarted"]).events
     assert (event.run_id, event.data["trigger"]) == (second.run_id, "manual")
+
+
+def test_a_restart_that_is_seen_running_is_named_in_its_record(site: Site) -> None:
+    site.project()
+    site.manager.start("demo")
+    named: list[str | None] = []
+
+    def hear(event: Event) -> None:
+        if event.data.get("to") == "running":
+            named.append(site.book.restarts("demo")[-1].new_run_id)
+
+    unsubscribe = site.events.subscribe(hear)
+    second = site.manager.restart("demo")
+    unsubscribe()
+    assert named == [second.run_id]
+
+
+def test_a_restart_that_cannot_be_launched_names_no_run(site: Site) -> None:
+    site.project()
+    site.manager.start("demo")
+    site.registry.change("demo", {"command": ["no-such-program-here"]})
+    with pytest.raises(StartFailed):
+        site.manager.restart("demo")
+    assert [record.new_run_id for record in site.book.restarts("demo")] == [None]
+    site.registry.change("demo", {"command": ["/dev/null"]})
+    with pytest.raises(StartFailed):
+        site.manager.restart("demo")
+    assert [record.new_run_id for record in site.book.restarts("demo")] == [None, None]
 
 
 def test_running_to_stopping_to_exited_while_descendants_outlive_the_main_process(site: Site) -> None:

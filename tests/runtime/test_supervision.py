@@ -274,7 +274,6 @@ def test_a_manager_killed_mid_backoff_leaves_a_restart_that_still_comes(tmp_path
     with site:
         status = site.until_state("running")
         assert (status.restarts, status.restarts_in_window) == (1, 1)
-        eventually(lambda: site.manager.diagnostics("demo").restarts[0].new_run_id, HANG_SECONDS)
         (record,) = site.manager.diagnostics("demo").restarts
         assert (record.old_run_id, record.new_run_id, record.trigger) == (old, status.run_id, "exit")
 

@@ -32,7 +32,7 @@ _COUNTS = ("errors", "xfailed", "xpassed", "rerun", "deselected", "warnings", "s
 
 def run_from(detail: str) -> TestRun:
     """Return a run as it was kept."""
-    return TestRun.model_validate_json(detail)
+    return TestRun.model_validate_json(detail, extra="ignore")
 
 
 def run_of(record: RunRecord, outcomes: Sequence[str]) -> TestRun:
