@@ -96,7 +96,9 @@ class Workspace:
             git=Git,
             settings=self.settings,
         )
-        self.test_history = HistoryManager(self.registry, self.history, self.place.database, self.tests.settle)
+        self.test_history = HistoryManager(
+            self.registry, self.history, self.events, self.place.database, self.tests.settle
+        )
         self.code = CodeManager(self.registry, self.events, settings=self.settings)
         self.mcp = McpHub(self.store, self.registry, self.events, settings=self.settings)
         self.system = SystemManager(self.runtime, kind=kind, data_dir=self.place.data_dir, notices=self.place.notices)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from att.client.progress import progress
 from att.errors import TooLarge
-from att.testing.loading.finding import FoundReport, find_files, read_reports
+from att.testing.loading.finding import FoundFile, FoundReport, find_files, read_reports
+from att.testing.loading.grouping import read_builds
 from att.testing.loading.models import ImportedReport, ImportResult, SentReport
 
 __all__ = ["send_reports"]
@@ -32,74 +33,88 @@ def send_reports(path: str, given: Mapping[str, Any], ask: Ask) -> ImportResult:
     files = find_files(path)
     labels = {name: value for name, value in given.items() if name not in ("files", "reports")}
     result: list[ImportedReport] = []
-    order: dict[str, int] = {}
     with progress(f"{given['project']}: {path}") as show:
-        batch = _Batch()
-        for found in chain.from_iterable(_told(files, show)):
-            order[found.name] = len(order)
-            refused = batch.add(found)
-            if refused is not None:
-                result.append(refused)
-            elif batch.full:
+        reading, batch = _Reading(files, show), _Batch()
+        for build in read_builds(files, given.get("run_per", "auto"), reading.read):
+            result += batch.add(build)
+            if batch.full:
                 result += batch.send(labels, ask)
         result += batch.send(labels, ask)
-    result.sort(key=lambda report: order[report.path])
+    result.sort(key=lambda report: reading.order[report.path])
     if given.get("files") or given.get("reports"):
         result += ask(given).reports
     return ImportResult(reports=result)
 
 
-def _told(files: list[Any], show: Callable[[float | None, str], None]) -> Iterator[Iterator[FoundReport]]:
-    for number, file in enumerate(files):
-        show(number / len(files), f"{number:,} of {len(files):,} files")
-        yield read_reports(file)
+class _Reading:
+    """Reads files, shows how far it is, and remembers where each report stands in the order of the paths."""
+
+    def __init__(self, files: Sequence[FoundFile], show: Callable[[float | None, str], None]) -> None:
+        self.order: dict[str, tuple[int, int]] = {}
+        self._places = {file.path: place for place, file in enumerate(files)}
+        self._show = show
+        self._read = 0
+
+    def read(self, file: FoundFile) -> Iterator[FoundReport]:
+        self._show(self._read / len(self._places), f"{self._read:,} of {len(self._places):,} files")
+        self._read += 1
+        for number, found in enumerate(read_reports(file)):
+            self.order[found.name] = (self._places[file.path], number)
+            yield found
 
 
 class _Batch:
-    """Reports that travel together."""
+    """Builds that travel together; the reports of one are not parted."""
 
     def __init__(self) -> None:
-        self._reports: list[SentReport] = []
+        self._builds: list[list[SentReport]] = []
         self._bytes = 0
 
     @property
     def full(self) -> bool:
-        return self._bytes >= _BATCH_BYTES or len(self._reports) >= _BATCH_REPORTS
+        return self._bytes >= _BATCH_BYTES or sum(map(len, self._builds)) >= _BATCH_REPORTS
 
-    def add(self, found: FoundReport) -> ImportedReport | None:
-        """Take a report in; one that cannot be sent is returned with the reason."""
-        if found.error is not None:
-            return ImportedReport(path=found.name, result="refused", reason=found.error.message)
-        packed = gzip.compress(found.data, 1)
-        if len(packed) > _MOST_BYTES:
-            reason = f"Packed it has {len(packed)} bytes, too many to be sent. {_ADVICE}"
-            return ImportedReport(path=found.name, result="refused", reason=reason)
-        self._bytes += len(packed)
-        self._reports.append(
-            SentReport(
-                path=found.name,
-                inside=found.inside,
-                content=base64.b64encode(packed).decode(),
-                packing="gzip",
-                modified_at=found.modified,
+    def add(self, build: Sequence[FoundReport]) -> list[ImportedReport]:
+        """Take the reports of a build in; those that cannot be sent are returned with the reason."""
+        refused = []
+        taken: list[SentReport] = []
+        for found in build:
+            packed = gzip.compress(found.data, 1)
+            reason = "" if found.error is None else found.error.message
+            if len(packed) > _MOST_BYTES:
+                reason = f"Packed it has {len(packed)} bytes, too many to be sent. {_ADVICE}"
+            if reason:
+                refused.append(ImportedReport(path=found.name, result="refused", reason=reason))
+                continue
+            self._bytes += len(packed)
+            taken.append(
+                SentReport(
+                    path=found.name,
+                    inside=found.inside,
+                    content=base64.b64encode(packed).decode(),
+                    packing="gzip",
+                    modified_at=found.modified,
+                )
             )
-        )
-        return None
+        if taken:
+            self._builds.append(taken)
+        return refused
 
     def send(self, labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
         """Send what is there."""
-        reports, self._reports, self._bytes = self._reports, [], 0
-        return _sent(reports, labels, ask)
+        builds, self._builds, self._bytes = self._builds, [], 0
+        return _sent(builds, labels, ask)
 
 
-def _sent(reports: list[SentReport], labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
-    """Send reports, in smaller requests where a server takes only those."""
-    if not reports:
+def _sent(builds: list[list[SentReport]], labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
+    """Send builds, in smaller requests where a server takes only those."""
+    if not builds:
         return []
     try:
-        return ask({**labels, "reports": reports}).reports
+        return ask({**labels, "reports": [*chain.from_iterable(builds)]}).reports
     except TooLarge as error:
-        if len(reports) == 1:
-            return [ImportedReport(path=reports[0].path, result="refused", reason=f"{error.message} {_ADVICE}")]
-    half = len(reports) // 2
-    return [*_sent(reports[:half], labels, ask), *_sent(reports[half:], labels, ask)]
+        if len(builds) == 1:
+            reason = f"{error.message} {_ADVICE}"
+            return [ImportedReport(path=report.path, result="refused", reason=reason) for report in builds[0]]
+    half = len(builds) // 2
+    return [*_sent(builds[:half], labels, ask), *_sent(builds[half:], labels, ask)]

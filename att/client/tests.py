@@ -15,7 +15,7 @@ from att.client.wording import brief, state
 from att.errors import TestsFailed
 from att.operations import operation_of
 from att.testing.history.operations import TestHistoryOperations
-from att.testing.loading.models import SentReport
+from att.testing.loading.models import RunPer, SentReport
 from att.testing.models import TestRun, TestRunPage
 from att.testing.operations import TestOperations
 
@@ -101,6 +101,7 @@ class Tests(Group):
         ci_url: str | None = None,
         match: str | None = None,
         tz: str = "UTC",
+        run_per: RunPer = "auto",
         files: Sequence[str] | None = None,
         reports: Sequence[SentReport] | None = None,
     ) -> pd.DataFrame:
@@ -112,6 +113,7 @@ class Tests(Group):
             "ci_url": ci_url,
             "match": match,
             "tz": tz,
+            "run_per": run_per,
             "files": None if files is None else [*files],
             "reports": None if reports is None else [*reports],
         }

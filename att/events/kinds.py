@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EVENT_KINDS"]
+__all__ = ["EVENT_KINDS", "KEPT_EVENTS"]
 
 EVENT_KINDS: dict[str, str] = {
     "supervisor.started": "A process began to run probes and restart policies for this data directory.",
@@ -20,9 +20,14 @@ EVENT_KINDS: dict[str, str] = {
     "test.progress": "A test run went on; data has its counts. Kept for the latest runs of a project.",
     "test.outcome": "Tests ended; data has each with its outcome and seconds. Kept for the latest runs of a project.",
     "test.ended": "A test run ended and has joined the history; data has its status and counts.",
+    "test.imported": "Reports of other runs joined the history; data has how many runs and results, and their sources.",
     "mcp.added": "An external MCP server was added; data has its name and transport.",
     "mcp.removed": "An external MCP server was removed.",
-    "mcp.state": "An external MCP server went from one state to another; data has both and the reason.",
-    "mcp.connect": "An attempt to connect an MCP server ended; equal failures in a row are told four times.",
-    "mcp.attempt": "An MCP server was asked for a tool or a resource, or skipped; data has the outcome.",
+    "mcp.state": "An external MCP server changed its state; data has both and the reason. The newest 2,000 are kept.",
+    "mcp.connect": "An attempt to connect an MCP server ended; equal failures are told four times. 2,000 are kept.",
+    "mcp.attempt": "An MCP server was asked for something, or skipped; data has the outcome. 2,000 are kept.",
 }
+
+KEPT_EVENTS: dict[str, int] = {"mcp.state": 2_000, "mcp.connect": 2_000, "mcp.attempt": 2_000}
+"""How many of the kinds that come with every call, or for as long as something is broken, are kept; older ones are
+deleted now and then. Events of test runs are kept with their runs, and all others for ever."""

@@ -33,6 +33,7 @@ __all__ = [
     "restarts",
     "runtime",
     "test_blocks",
+    "test_reports",
     "test_runs",
     "tests",
 ]
@@ -170,6 +171,16 @@ test_blocks = Table(
     Column("data", LargeBinary, nullable=False),
 )
 """The results and failures of each run: one compressed Arrow IPC message, as it goes over the wire."""
+
+test_reports = Table(
+    "test_reports",
+    metadata,
+    Column("project", String(63), primary_key=True),
+    Column("digest", String(128), primary_key=True),
+    Column("run", Integer, ForeignKey("test_runs.run", ondelete="CASCADE"), nullable=False),
+    Index("test_reports_by_run", "run"),
+)
+"""The files of runs that were imported from several. The digest of a single file is in the row of its run."""
 
 mcp_servers = Table(
     "mcp_servers",

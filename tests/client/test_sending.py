@@ -64,6 +64,30 @@ def test_a_server_that_takes_little_is_sent_less_at_once_and_one_that_is_too_lar
     assert len(server.contents) == 6
 
 
+def test_the_files_of_a_build_travel_together(tmp_path: Path) -> None:
+    for folder, count in (("a", 150), ("b", 450), ("c", 10)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            (tmp_path / folder / f"TEST-{number:04}.xml").write_text(f"{folder} {number}")
+        (tmp_path / folder / "other.xml").write_text(folder)
+    server = Server()
+    result = send_reports(str(tmp_path), {"project": "demo"}, server)
+    builds = {name.partition("/")[0]: batch for batch in server.batches for name in batch if "TEST-" in name}
+    assert {folder: sum("TEST-" in n and n[0] == folder for n in builds[folder]) for folder in "abc"} == {
+        "a": 150,
+        "b": 450,
+        "c": 10,
+    }
+    assert [report.path for report in result.reports] == sorted(f"{tmp_path}/{name}" for name in server.contents)
+    careful = Server(most_bytes=2000)
+    told = send_reports(str(tmp_path), {"project": "demo"}, careful).reports
+    assert {report.path for report in told if report.result == "imported"} == {
+        *(f"{tmp_path}/{folder}/other.xml" for folder in "abc"),
+        *(f"{tmp_path}/c/TEST-{number:04}.xml" for number in range(10)),
+    }
+    assert all("name it in files" in report.reason for report in told if report.result == "refused")
+
+
 def test_nothing_is_sent_for_a_path_without_reports(tmp_path: Path) -> None:
     server = Server()
     for path in (tmp_path, tmp_path / "*.xml", tmp_path / "none.xml", "a\0b"):

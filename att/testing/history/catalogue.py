@@ -23,12 +23,13 @@ from sqlalchemy import (
 )
 
 from att.errors import Invalid
-from att.store.tables import test_blocks, test_runs, tests
+from att.store.tables import test_blocks, test_reports, test_runs, tests
 from att.testing.history.records import RunRecord, Selection
 from att.testing.importers.reading import clean
 
 __all__ = [
     "add_block",
+    "add_reports",
     "add_run",
     "block",
     "blocks",
@@ -37,7 +38,7 @@ __all__ = [
     "delete_runs",
     "delete_tests",
     "find_run",
-    "is_kept",
+    "holder",
     "join_names",
     "names_of",
     "number_tests",
@@ -55,13 +56,20 @@ _NUMBERED = (
     "SELECT json_group_array(t.test), json_group_array(t.resolved) "
     "FROM json_each(?) j LEFT JOIN tests t ON t.project = ? AND t.name = j.value"
 )
+_HOLDER = (
+    "WITH keys AS (SELECT value FROM json_each(?)) "
+    "SELECT run_id FROM test_runs WHERE run_id IN keys UNION ALL "
+    "SELECT run_id FROM test_runs WHERE project = ? AND digest IN keys UNION ALL "
+    "SELECT r.run_id FROM test_reports f JOIN test_runs r ON r.run = f.run WHERE f.project = ? AND f.digest IN keys "
+    "LIMIT 1"
+)
 _ADD = "INSERT INTO tests (project, name, nodeid, resolved) SELECT ?, value, value, ? FROM json_each(?)"
 
 
-def is_kept(connection: Connection, project: str, key: str | None) -> bool:
-    """Say whether a run with this id, or an imported file with this digest, is in the project's history."""
-    mine = or_(_RUN.run_id == key, (_RUN.project == project) & (_RUN.digest == key))
-    return connection.execute(select(_RUN.run).where(mine).limit(1)).first() is not None
+def holder(connection: Connection, project: str, keys: Collection[str]) -> str | None:
+    """Return the run that has one of these ids, or in the project an imported file with one of these digests."""
+    row = connection.exec_driver_sql(_HOLDER, (json.dumps([*keys]), project, project)).first()
+    return None if row is None else str(row[0])
 
 
 def add_run(connection: Connection, record: RunRecord, workers: Sequence[str], detail: str) -> int:
@@ -70,6 +78,13 @@ def add_run(connection: Connection, record: RunRecord, workers: Sequence[str], d
     key = connection.execute(insert(test_runs), {**values, "workers": workers, "detail": detail})
     assert key.inserted_primary_key is not None
     return int(key.inserted_primary_key[0])
+
+
+def add_reports(connection: Connection, project: str, run: int, digests: Collection[str]) -> None:
+    """Insert the files of a run."""
+    if digests:
+        rows = [{"project": project, "digest": digest, "run": run} for digest in sorted(digests)]
+        connection.execute(insert(test_reports), rows)
 
 
 def cleaned(names: Sequence[str]) -> Sequence[str]:

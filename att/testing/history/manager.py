@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,17 @@ from att.testing.history.models import HistoryPruned
 from att.testing.history.records import Part, Selection
 from att.testing.history.selecting import selection
 from att.testing.history.table import Table
-from att.testing.loading.finding import FoundReport
+from att.testing.loading.grouping import build_of, together
 from att.testing.loading.inside import read_inside
 from att.testing.loading.labels import Labelling, Labels
 from att.testing.loading.loader import Loader
-from att.testing.loading.models import ImportResult, SentReport
+from att.testing.loading.models import ImportResult, RunPer, SentReport
 from att.testing.loading.receiving import received
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from att.events.manager import EventLog
     from att.testing.history.frames import Frames
     from att.testing.loading.joining import JoiningHistory
 
@@ -42,6 +44,7 @@ class HistoryManager:
         self,
         registry: ProjectRegistry,
         history: JoiningHistory,
+        events: EventLog,
         database: Path,
         settle: Callable[[str], None],
         *,
@@ -53,6 +56,7 @@ class HistoryManager:
         """
         self._registry = registry
         self._history = history
+        self._events = events
         self._database = database
         self._settle = settle
         self._most_results = most_results
@@ -174,8 +178,9 @@ class HistoryManager:
         ci_url: str | None = None,
         match: str | None = None,
         tz: str = "UTC",
+        run_per: RunPer = "auto",
     ) -> ImportResult:
-        """Load reports that lie in the project, and reports that were sent.
+        """Load reports that lie in the project, and reports that were sent, and tell it as one event.
 
         Raises NotFound, PermissionDenied for a path that leads out of the project, and Invalid for wrong labels, or
         when there is nothing to load; what is wrong with a single report is told in the result.
@@ -187,12 +192,17 @@ class HistoryManager:
             raise NotFound(f"{project} has no folder, so it has no files; send the reports.", project=project)
         given = Labels(commit=commit, branch=branch, started_at=started_at, ci_url=ci_url)
         labelling = Labelling(given, match, tz)
-        found = [*(read_inside(Path(folder), files) if folder and files else ())]
+        found = read_inside(Path(folder), files, run_per) if folder and files else iter(())
         self._settle(project)
         loader = Loader(self._history, project, self._history.known(project), labelling)
-        loaded = [*loader.load(_all(found, reports))]
+        sent = (list(map(received, build)) for build in together(reports, lambda one: build_of(one.path, run_per)))
+        told = [*loader.load(chain(found, sent))]
         self._history.join(project)
-        return ImportResult(reports=loaded)
+        new = loader.loaded
+        if new.runs:
+            sources = sorted(new.sources)
+            self._events.append("test.imported", project=project, runs=new.runs, results=new.results, sources=sources)
+        return ImportResult(reports=told)
 
     # Forgetting
 
@@ -221,12 +231,6 @@ def _gathered(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
             yield bytes(pending)
             pending.clear()
     yield bytes(pending)
-
-
-def _all(found: Sequence[Iterable[FoundReport]], reports: Sequence[SentReport]) -> Iterator[FoundReport]:
-    for several in found:
-        yield from several
-    yield from map(received, reports)
 
 
 def _size(database: Path) -> int:

@@ -11,14 +11,14 @@ from att.errors import Busy, NotFound, PermissionDenied, TooLarge
 from att.operations import CallerSide, Limit, Operations, ProjectId, operation
 from att.testing.history.models import HistoryPruned
 from att.testing.history.table import Table
-from att.testing.loading.models import ImportResult, SentReport
+from att.testing.loading.models import ImportResult, RunPer, SentReport
 
 if TYPE_CHECKING:
     from att.testing.history.manager import HistoryManager
 
 __all__ = ["Branch", "Since", "TestHistoryOperations", "TestSuite", "Until"]
 
-MOST_REPORTS = 1000
+MOST_REPORTS = 10_000
 
 Since = Annotated[
     str,
@@ -254,6 +254,13 @@ class TestHistoryOperations(Operations):
             ),
         ] = None,
         tz: Annotated[str, Field(max_length=100, description="Time zone of times that name none.")] = "UTC",
+        run_per: Annotated[
+            RunPer,
+            Field(
+                description="What is one run: each 'file', all XML files of a 'folder', or all of this 'load'; 'auto' "
+                "takes the TEST-*.xml of a folder together, of which Surefire and Gradle write one a class."
+            ),
+        ] = "auto",
         files: Annotated[
             list[Annotated[str, Field(min_length=1, max_length=4096)]] | None,
             Field(max_length=1000, description="Files, folders or globs in the project, which ATT reads itself."),
@@ -264,9 +271,9 @@ class TestHistoryOperations(Operations):
     ) -> ImportResult:
         """Load reports of other runs, of CI for one, into the history: JUnit, CTRF, report logs, JSON, console, zips.
 
-        Each report is a run; the same report is loaded once. What a report does not say of its run comes from the
-        arguments, then from the groups of `match`, then from the file. A broken report is refused and told, and does
-        not stop the others.
+        `run_per` says which reports are one run; the same report is loaded once, alone or among others. What a report
+        does not say of its run comes from the arguments, then from the groups of `match`, then from the file. A broken
+        report is refused and told, and does not stop the others.
         """
         return self.history.load(
             project,
@@ -278,6 +285,7 @@ class TestHistoryOperations(Operations):
             ci_url=ci_url,
             match=match,
             tz=tz,
+            run_per=run_per,
         )
 
     @operation(

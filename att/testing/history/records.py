@@ -85,6 +85,8 @@ class RunRecord:
     """Nodeids of the tests that began and did not end."""
     digest: str | None = None
     """Of the file that was imported: the same file is kept once a project."""
+    reports: Collection[str] = field(default=(), repr=False)
+    """Digests of the files, when there are several: each is kept once a project."""
     unresolved: Collection[str] = field(default=(), repr=False)
     """Those of the run's nodeids that are `classname::name` until their test is known."""
 

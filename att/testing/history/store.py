@@ -50,7 +50,7 @@ class HistoryStore:
     def keep(
         self, record: RunRecord, outcomes: Sequence[TestOutcome] | ResultColumns, failures: Sequence[TestFailure] = ()
     ) -> bool:
-        """Keep a run from elsewhere; False when its id, or in the project its digest, is kept already."""
+        """Keep a run from elsewhere; False when its id, or in the project one of its digests, is kept already."""
         columns = outcomes if isinstance(outcomes, ResultColumns) else ResultColumns.of(outcomes)
         record = record.cleaned()
         return self._write(record, run_of(record, columns.outcome), columns, failures)
@@ -63,10 +63,11 @@ class HistoryStore:
         notes = blocks.encode_notes(columns)
         detail = run.model_dump_json(exclude={"failures"})
         with self._store.write() as connection:
-            keys = {record.run_id, record.digest} - {None}
-            if any(catalogue.is_kept(connection, record.project, key) for key in keys):
+            keys = [key for key in (record.run_id, record.digest, *record.reports) if key is not None]
+            if catalogue.holder(connection, record.project, keys) is not None:
                 return False
             number = catalogue.add_run(connection, record, workers, detail)
+            catalogue.add_reports(connection, record.project, number, record.reports)
             tests = catalogue.number_tests(connection, record.project, names, record.unresolved)
             data = blocks.encode_results(columns, record.started_at, number, tests[: len(columns)], workers)
             catalogue.add_block(connection, number, "results", len(columns), data)
@@ -86,8 +87,12 @@ class HistoryStore:
 
     def has(self, project: str, key: str) -> bool:
         """Say whether a run with this id, or in the project an imported file with this digest, is kept."""
+        return self.holder(project, [key]) is not None
+
+    def holder(self, project: str, keys: Sequence[str]) -> str | None:
+        """Return the run that has one of these ids, or in the project an imported file with one of these digests."""
         with self._store.read() as connection:
-            return catalogue.is_kept(connection, project, key)
+            return catalogue.holder(connection, project, keys)
 
     def runs(self, project: str, cursor: str | None, limit: int) -> TestRunPage:
         """Return the runs of a project without their failures, newest first. Raises Invalid for a strange cursor."""

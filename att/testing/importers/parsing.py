@@ -14,7 +14,7 @@ from att.testing.importers.console import parse_pytest_console
 from att.testing.importers.ctrf import is_ctrf, parse_ctrf, parse_ctrf_document
 from att.testing.importers.json_report import is_json_report, parse_json_report, parse_pytest_json_report
 from att.testing.importers.junit import parse_junit_xml
-from att.testing.importers.models import ParsedReport, ReportKind, TestTable
+from att.testing.importers.models import ParsedReport, ReportKind, ReportStatus, TestTable
 from att.testing.importers.nodeids import NodeIds
 from att.testing.importers.reading import Source, load_json, open_source, source_name, wide_encoding
 from att.testing.importers.reportlog import parse_reportlog
@@ -55,12 +55,18 @@ def merge(reports: Collection[ParsedReport]) -> ParsedReport:
         counts=counts,
         tests=tests,
         complete=all(report.complete for report in reports),
-        status=session_status(counts),
+        status=_ended_badly(reports) or session_status(counts),
         duration_seconds=sum(durations) if durations else None,
         started_at=min((report.started_at for report in reports if report.started_at), default=None),
         tool=next((report.tool for report in reports if report.tool), None),
         metadata={name: value for report in reports for name, value in report.metadata.items()},
     )
+
+
+def _ended_badly(reports: Collection[ParsedReport]) -> ReportStatus | None:
+    """Return the status that one session gives to all of them: those which counts do not tell."""
+    statuses: tuple[ReportStatus, ...] = ("internal_error", "interrupted", "collect_error")
+    return next((status for status in statuses if any(report.status == status for report in reports)), None)
 
 
 def _total(values: list[int | None]) -> int | None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from att.code.folder import Folder
 from att.code.walking import walk
 from att.errors import ATTError, PermissionDenied
 from att.testing.loading.finding import FoundFile, FoundReport, find_files, named, read_reports
+from att.testing.loading.grouping import read_builds
+from att.testing.loading.models import RunPer
 
 __all__ = ["python_files", "read_inside"]
 
 
-def read_inside(root: Path, patterns: Sequence[str]) -> list[Iterator[FoundReport]]:
-    """Return the reports of files, folders and globs that are relative to a project's folder.
+def read_inside(root: Path, patterns: Sequence[str], run_per: RunPer) -> Iterator[list[FoundReport]]:
+    """Return the reports of files, folders and globs that are relative to a project's folder, build by build.
 
     Raises NotFound where there is none, and PermissionDenied for a path that leads out of the project.
     """
     folder = Folder(root)
-    return [_read(folder, file) for pattern in patterns for file in _files(folder, pattern)]
+    files = [file for pattern in patterns for file in _files(folder, pattern)]
+    return read_builds(files, run_per, partial(_read, folder))
 
 
 def _files(folder: Folder, pattern: str) -> list[FoundFile]:

@@ -12,8 +12,10 @@ from att.models import Model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ImportResult", "ImportedReport", "SentReport"]
+__all__ = ["ImportResult", "ImportedReport", "RunPer", "SentReport"]
 
+RunPer = Literal["auto", "file", "folder", "load"]
+"""Which reports are one run; `att.testing.loading.grouping.build_of` says what each means."""
 ReportPath = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
@@ -41,7 +43,7 @@ class ImportedReport(Model):
 
 
 class ImportResult(Model):
-    """What became of each report, in the order of their paths."""
+    """What became of each report; those of one run stand together."""
 
     reports: list[ImportedReport]
 

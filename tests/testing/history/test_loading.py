@@ -201,7 +201,8 @@ def test_more_results_than_fit_into_one_answer_are_refused_with_what_to_do(home:
     home.write({"a.xml": junit(TESTS), "b.xml": junit(TESTS, at="2026-03-02T06:00:00")})
     home.load("a.xml", "b.xml")
     workspace = home.workspace
-    parts = (workspace.registry, workspace.history, workspace.place.database, workspace.tests.settle)
+    place = workspace.place.database
+    parts = (workspace.registry, workspace.history, workspace.events, place, workspace.tests.settle)
     careful = HistoryManager(*parts, most_results=5)
     with pytest.raises(TooLarge, match="6 results"):
         careful.table(careful.select("demo", "all", None, None, None), 10, "slowest")
