@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 from sqlalchemy.engine import Row
 
 from att.errors import Invalid, NotFound
-from att.events.kinds import EVENT_KINDS
+from att.events.kinds import EVENT_KINDS, KEPT_EVENTS
 from att.events.models import Event, EventPage
 from att.models import now
 from att.store import Store, tables
@@ -20,19 +21,23 @@ from att.store import Store, tables
 __all__ = ["EventLog"]
 
 Listener = Callable[[Event], None]
+_PRUNED_EACH = 100
+"""Events of a bounded kind are pruned with the first that a process writes, and then with every hundredth."""
 _log = logging.getLogger("att")
 
 
 class EventLog:
     """Writes events to the store and tells listeners.
 
-    `_lock` guards the list of listeners; they are called outside it, in the writer's thread, and must return quickly.
+    `_lock` guards the list of listeners and the counters; listeners are called outside it, in the writer's thread, and
+    must return quickly.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
+        self._written: Counter[str] = Counter()
 
     def append(self, kind: str, *, project: str | None = None, run_id: str | None = None, **data: Any) -> Event:
         """Write an event and return it.
@@ -55,7 +60,20 @@ class EventLog:
         at = now()
         row = {"at": at, "kind": kind, "project": project, "run_id": run_id, "data": json.dumps(data)}
         key = connection.execute(insert(tables.events).values(row)).inserted_primary_key
+        if kind in KEPT_EVENTS:
+            self._prune(connection, kind)
         return Event(id=key[0] if key else 0, at=at, kind=kind, project=project, run_id=run_id, data=data)
+
+    def _prune(self, connection: Connection, kind: str) -> None:
+        """Delete the oldest of a bounded kind now and then."""
+        with self._lock:
+            due = self._written[kind] % _PRUNED_EACH == 0
+            self._written[kind] += 1
+        if due:
+            column = tables.events.c
+            newest = select(column.id).where(column.kind == kind).order_by(column.id.desc())
+            last = newest.offset(KEPT_EVENTS[kind]).limit(1).scalar_subquery()
+            connection.execute(delete(tables.events).where(column.kind == kind, column.id <= last))
 
     def read(
         self,

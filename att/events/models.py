@@ -10,7 +10,7 @@ __all__ = ["Event", "EventPage"]
 
 
 class Event(Model):
-    """Something that happened; the log only ever grows."""
+    """Something that happened; never changed once it is written."""
 
     id: int
     at: Timestamp

@@ -1,4 +1,4 @@
-"""The event log only grows, and is read from a cursor."""
+"""The event log is read from a cursor; it grows, but for kinds of which the newest are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from att.errors import Invalid, NotFound
-from att.events.kinds import EVENT_KINDS
+from att.events.kinds import EVENT_KINDS, KEPT_EVENTS
 from att.events.manager import EventLog
 from att.events.models import Event
 from att.store import Store
@@ -94,3 +94,24 @@ def test_a_failing_listener_is_logged_and_harms_nobody(log: EventLog, caplog: py
         log.append("project.deleted", project="b")
     assert len(heard) == 1
     assert "project.deleted" in caplog.text
+
+
+@pytest.mark.parametrize("kind", sorted(KEPT_EVENTS))
+def test_the_newest_of_a_bounded_kind_are_kept_and_all_of_the_others(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path / "att.db")
+    log = EventLog(store)
+    log.append("project.created", project="a")
+    with store.write() as connection:
+        for number in range(KEPT_EVENTS[kind] + 350):
+            log.write(connection, kind, project="a", number=number)
+    kept = [event.data["number"] for event in log.read(kinds=[kind], limit=10_000).events]
+    assert KEPT_EVENTS[kind] <= len(kept) < KEPT_EVENTS[kind] + 100
+    assert kept == list(range(kept[0], KEPT_EVENTS[kind] + 350)), "the newest, without a hole"
+    EventLog(store).append(kind, number=-1)
+    assert len(log.read(kinds=[kind], limit=10_000).events) == KEPT_EVENTS[kind], "a new process prunes at once"
+    assert [event.kind for event in log.read("0", limit=1).events] == ["project.created"]
+    store.close()
+
+
+def test_bounded_kinds_are_kinds() -> None:
+    assert EVENT_KINDS.keys() > KEPT_EVENTS.keys()
