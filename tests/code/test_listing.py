@@ -12,6 +12,7 @@ from att.code.ignoring import IgnoreRules
 from att.code.manager import CodeManager
 from att.errors import Invalid, NotFound, PermissionDenied
 from tests.code.conftest import Write
+from tests.support.privileges import without_root_rights
 
 
 def paths(code: CodeManager, *arguments: str | None, **options: bool) -> list[str]:
@@ -233,14 +234,16 @@ def test_names_that_are_not_text_and_special_files_are_passed_over(code: CodeMan
 
 
 def test_a_folder_that_may_not_be_read_hides_only_itself(code: CodeManager, write: Write, folder: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
     write({"a/b": "", "c": ""})
     (folder / "a").chmod(0)
     try:
-        assert paths(code) == ["a", "c"]
+        with without_root_rights():
+            with pytest.raises(PermissionError):
+                list((folder / "a").iterdir())
+            assert paths(code) == ["a", "c"]
     finally:
         (folder / "a").chmod(0o755)
+    assert paths(code) == ["a", "a/b", "c"]
 
 
 def test_a_linked_ignore_file_is_not_followed(code: CodeManager, folder: Path, tmp_path: Path, write: Write) -> None:
