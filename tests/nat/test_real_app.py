@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,28 +13,9 @@ import pytest
 
 import att
 from att.client.session import Session
-from tests.support.nat_env import nat_python
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.nat, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def python() -> Path:
-    try:
-        return nat_python()
-    except (RuntimeError, OSError) as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"The NeMo Agent Toolkit environment cannot be built here: {error}")
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with att.connect(embedded=True, data_dir=tmp_path / "data") as opened:
-        yield opened
-        for status in opened.projects.list().projects:
-            opened.project(status.project.id).delete()
 
 
 @pytest.fixture
