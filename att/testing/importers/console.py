@@ -28,13 +28,16 @@ _SUMMARY = re.compile(
 )
 _COUNT = re.compile(r"(\d+) ([a-z][a-z _-]*)")
 _FENCED = re.compile(r"([=!])\1* (.*\S) \1+")
-_HEADER = re.compile(r"=+ test session starts =+")
+_HEADER = re.compile(r"[.FEsxXRu,y-]*(=+ test session starts =+)")
+"""With -s the header of a session that a test ran stands behind the progress of the session around it."""
 _CAPTURED = re.compile(r"-+ Captured .* -+")
 _PROGRESS = re.compile(
     r"(?:\S.* )?(?:[.FEsxXRu,y-]+|PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN|SUB\w+)(?: \(.*\))?"
     r" *\[ *(?:\d+%|\d+/\d+)\]"
     r"|\[gw\d+\] \[ *\d+%\] [A-Z]+ \S.*"
 )
+_LETTERS = re.compile(r"[.FEsxXRu,y-]+")
+_COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
 _MIN_WIDTH = 60
 _MAX_LINE = 4_000
@@ -70,7 +73,9 @@ class _Open:
     state: str = "progress"
     final: re.Match[str] | None = None
     doubted: bool = False
-    """The final line came inside captured output: a later one is better."""
+    """The final line came inside captured output or went before more progress: a later one is better."""
+    revoked: bool = False
+    """A final line was none after all: perhaps a session without a header goes on around this one."""
     previous: str = ""
     captured: bool = False
     seen: bool = False
@@ -88,8 +93,8 @@ class _Log:
         self.headers = 0
 
     def feed(self, line: str) -> None:
-        if _HEADER.fullmatch(line):
-            self._begin(line)
+        if header := _HEADER.fullmatch(line):
+            self._begin(header[1])
             return
         if not self._stack:
             self._stack.append(_Open(headed=False))
@@ -119,9 +124,13 @@ def _advance(session: _Open, line: str) -> None:
     """Take one line of a session: the final line ends it, and pytest's own lines after that show it was a fake."""
     final = _final_of(session, line)
     if final is not None and (session.final is None or session.doubted):
-        session.final, session.doubted = final, session.captured and session.final is None
+        session.doubted = (session.captured and session.final is None) or (session.headed and line[:1] != "=")
+        session.final = final
     elif _is_evidence(line):
+        session.revoked = session.revoked or session.final is not None
         session.final = None
+    elif session.final is not None and not session.headed and _LETTERS.fullmatch(line):
+        session.doubted = True
     if session.final is None:
         _observe(session, line)
     session.previous = line
@@ -155,7 +164,7 @@ def _final_of(session: _Open, line: str) -> re.Match[str] | None:
 def _final_text(line: str, session: _Open) -> re.Match[str] | None:
     """Return the match of a summary line: fenced to the exact width of the session, or bare where it has no header."""
     if not line.startswith("="):
-        return None if session.headed else _ordered(_SUMMARY.fullmatch(line))
+        return None if session.headed and not session.revoked else _ordered(_SUMMARY.fullmatch(line))
     fence = _FENCED.fullmatch(line)
     if fence is None or not (session.headed or session.seen):
         return None
@@ -212,7 +221,7 @@ def _category(name: str) -> str:
 def _skipped_modules(session: _Open) -> int | None:
     """Return how many modules a collection skipped, which only its header tells."""
     for line in session.lines:
-        if line.startswith("collected "):
+        if _COLLECTION.match(line):
             match = re.search(r" / (\d+) skipped", line)
             return int(match[1]) if match else 0
     return None
@@ -228,7 +237,7 @@ def _status(session: _Open, final: re.Match[str], counts: dict[str, int | None])
         return "interrupted"
     if counts["errors"]:
         return None
-    if any(line.startswith("collected 0 items") for line in session.lines):
+    if any((match := _COLLECTION.match(line)) and match[1] == "0" for line in session.lines):
         return "no_tests"
     return "passed" if (final["collected"] or "no tests")[:8] != "no tests" else None
 

@@ -35,6 +35,15 @@ PREFIXES = {
     "teamcity": "[10:00:00] ",
     "compose": "tests-1  | ",
     "own": "worker 7 says: ",
+    "timestamper": "10:00:00  ",
+    "buildkit": "#12 0.512 ",
+    "cloud build": 'Step #1 - "test": ',
+    "kubernetes": "job-x7f2p tests ",
+    "act": "[CI/test]   | ",
+    "teamcity step": "[10:00:00]W:\t [Step 1/1] ",
+    "logger": "2026-03-01 10:00:00,123 INFO runner: ",
+    "several": "2026-03-01T10:00:00.1234567Z tests-1  | [10:00:00] ",
+    "indented": "    ",
 }
 
 
@@ -44,6 +53,20 @@ PREFIXES = {
 )
 def test_the_prefixes_of_ci_logs_are_taken_off(name: str, prefix: str) -> None:
     assert counts(prefixed(prefix.replace("{number:02.0f}", "00"), sample(name).decode())) == MIXED_COUNTS
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+def test_the_prefixes_of_a_log_without_a_header_are_taken_off(prefix: str) -> None:
+    quiet = (
+        "conftest says: 7 passed in 0.01s\n"
+        "..F                                                                      [100%]\n\n"
+        "=================================== FAILURES ===================================\n"
+        "___________________________________ test_a ____________________________________\n\n"
+        '    def test_a():\n        print("====== test session starts ======")\n>       assert 0\nE       assert 0\n'
+        "=========================== short test summary info ============================\n"
+        "FAILED test_o.py::test_a - assert 0\n1 failed, 2 passed in 0.03s\n"
+    )
+    assert counts(prefixed(prefix.replace("{number:02.0f}", "00"), quiet)) == (2, 1, 0, 0, 0, 0)
 
 
 def test_the_first_stamp_of_a_log_is_its_start() -> None:
@@ -196,3 +219,22 @@ def test_a_dash_in_a_parameter_is_not_the_separator() -> None:
     assert record.nodeid == "t.py::test_a[x - y]"
     assert record.failure is not None
     assert record.failure.exception_type == "KeyError"
+
+
+def test_progress_after_a_line_that_looks_like_the_end_of_a_quiet_session_shows_that_it_was_printed() -> None:
+    assert counts("1 failed, 2 passed in 0.03s\n..\n2 passed in 0.01s\n") == (2, 0, 0, 0, 0, 0)
+    assert counts("..\n2 passed in 0.01s\n...\n") == (2, 0, 0, 0, 0, 0)
+
+
+def test_a_quiet_session_around_sessions_with_headers_has_the_last_word() -> None:
+    inner = f"{HEADER}collected 1 item\n\ntest_q.py .      [100%]\n\n{'=' * 30} 1 passed in 0.01s {'=' * 31}\n"
+    end = (
+        f"{'=' * 28} short test summary info {'=' * 27}\nFAILED t.py::test_a - assert 0\n1 failed, 3 passed in 1.00s\n"
+    )
+    assert counts(f"{inner}.{inner}..F\n{end}") == (3, 1, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("header", ["collected 5 items / 2 skipped", "collecting ... collected 5 items / 2 skipped"])
+def test_the_modules_that_a_collection_skipped_are_in_its_header(header: str) -> None:
+    end = f"{'=' * 26} 5 tests collected in 0.03s {'=' * 26}\n"
+    assert counts(f"{HEADER}{header}\n\n<Module test_o.py>\n{end}") == (0, 0, 2, 0, 0, 0)
