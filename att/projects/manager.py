@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from att.errors import ATTError, Busy, Conflict, Invalid, NotFound, PermissionDenied
+from att.errors import Busy, Conflict, Invalid, NotFound, PermissionDenied
 from att.models import now
 from att.projects.catalogue import TemplateFolder, find_template, list_templates
 from att.projects.copying import copy_files
@@ -126,15 +126,17 @@ class ProjectManager:
         made = _project(project, template.settings(settings), template=template.name)
         if not template.instant:
             return self._set_up(made, target, _template_steps(template, target, made.python))
-        self._registry.add(made)
+        _make_target(target)
         try:
-            _make_target(target)
             copy_files(template.files, target)
-        except (OSError, shutil.Error, ATTError) as error:
-            self._registry.remove(project)
-            if isinstance(error, ATTError):
-                raise
+        except (OSError, shutil.Error) as error:
+            _check_empty(target)  # somebody else may have filled it meanwhile
             raise PermissionDenied(f"The template cannot be written to {target}: {error}.", path=str(target)) from None
+        try:
+            self._registry.add(made)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)  # nobody has it yet
+            raise
         return _safe(made)
 
     def _target(self, project: str, settings: ProjectSettings) -> Path:

@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from att.errors import Conflict, Invalid, NotFound
-from att.projects import catalogue
+from att.projects import catalogue, copying
 from att.projects.models import Project, ProjectSettings, ProjectSetup
 from att.workspace import Workspace
 from tests.projects.making import ended, zip_bytes
+from tests.support.privileges import without_root_rights
 from tests.support.waiting import eventually
 
 BACKEND = '''
@@ -199,3 +200,63 @@ def test_a_failed_installation_leaves_what_was_made(
     assert any("broken backend" in line for line in setup.last_lines)
     assert (tmp_path / "p/src/tinyapp.py").is_file()
     assert workspace.projects.status("demo").setup == setup
+
+
+COPY = """
+import sys
+from pathlib import Path
+from att.projects.copying import copy_files
+copy_files(*map(Path, sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_files_of_a_template_appear_all_at_once_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    files, parent = tmp_path / "files", tmp_path / "parent"
+    for number in range(3000):
+        file = files / f"folder{number % 30}" / f"{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+    target = parent / "service"
+    (target if there else parent).mkdir(parents=True)
+    child = subprocess.Popen([sys.executable, "-c", COPY, files, target])
+    eventually(lambda: next(parent.rglob("*.txt"), None), 30, 0.0005)
+    child.kill()
+    child.wait()
+    assert len(list(parent.rglob("*.txt"))) < 3000, "it was killed before its end"
+    assert not target.exists() or not any(target.iterdir())
+
+    monkeypatch.setattr(copying, "_FORGOTTEN_SECONDS", 0.0)
+    copying.copy_files(files, target)
+    assert len(list(target.rglob("*.txt"))) == 3000
+    assert [entry.name for entry in parent.iterdir()] == ["service"], "what the killed one left is gone"
+    with pytest.raises(OSError, match="not empty"):
+        copying.copy_files(files, target)
+    assert [entry.name for entry in parent.iterdir()] == ["service"]
+
+
+def test_files_of_a_template_are_written_where_nothing_can_be_made_beside_the_folder(tmp_path: Path) -> None:
+    files, target = tmp_path / "files", tmp_path / "mounted/service"
+    files.mkdir()
+    (files / "app.py").touch()
+    target.mkdir(parents=True)
+    target.parent.chmod(0o555)
+    try:
+        with without_root_rights():
+            copying.copy_files(files, target)
+    finally:
+        target.parent.chmod(0o755)
+    assert [file.name for file in target.iterdir()] == ["app.py"]
+
+
+def test_a_template_for_an_id_that_was_taken_meanwhile_leaves_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.projects.create("demo", ProjectSettings())
+    projects = workspace.projects
+    made = projects._from_template  # what follows the look at the id
+    target = tmp_path / "service"
+    projects._target = lambda *_: target  # type: ignore[method-assign]
+    with pytest.raises(Conflict, match="demo"):
+        made("demo", ProjectSettings(path=str(target)), catalogue.find_template("service"))
+    assert not target.exists()
