@@ -18,7 +18,7 @@ from att.runtime.models import Diagnosis, ExitRecord, Probe
 __all__ = ["NatAdapter"]
 
 _MCP_CLIENTS = "/mcp/client/tool/list"
-_NO_LOST_SESSION = r'(?s)\A(?!.*"session_healthy":\s*false)'
+_LOST_SESSION = r'"session_healthy":\s*false'
 
 
 class NatAdapter:
@@ -111,7 +111,7 @@ def _default_probes(config: Path, python: Path) -> list[Probe]:
     ]
     if _uses_mcp(config) and has_package(python, "nvidia-nat-mcp"):
         probes.append(
-            Probe(kind="http", role="readiness", url=_MCP_CLIENTS, body_pattern=_NO_LOST_SESSION, period_seconds=15)
+            Probe(kind="http", role="readiness", url=_MCP_CLIENTS, body_without=_LOST_SESSION, period_seconds=15)
         )
     return probes
 

@@ -7,7 +7,6 @@ import errno
 import http.client
 import ipaddress
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from att.errors import Invalid
+from att.expressions import Expression
 from att.models import now
 from att.runtime.models import PROBE_SOURCE, Probe, ProbeResult
 from att.runtime.ports import LOOPBACK
@@ -180,8 +181,17 @@ def _ask_http(probe: Probe, attempt: Attempt) -> tuple[Answer, str]:
 def _judge(probe: Probe, status: int, body: str, note: str = "") -> tuple[Answer, str]:
     if not (status in probe.statuses if probe.statuses is not None else 200 <= status < 400):
         return "fail", f"status {status}{note}"
-    if probe.body_pattern is not None and re.search(probe.body_pattern, body) is None:
-        return "fail", f"status {status}, but the body does not match {probe.body_pattern!r}{note}"
+    for name, wanted in (("body_pattern", True), ("body_without", False)):
+        pattern = getattr(probe, name)
+        if pattern is None:
+            continue
+        try:
+            found = Expression(pattern, name).matches(body)
+        except Invalid as error:
+            return "error", error.message
+        if found is not wanted:
+            verb = "does not match" if wanted else "matches"
+            return "fail", f"status {status}, but the body {verb} {pattern!r}{note}"
     return "pass", f"status {status}{note}"
 
 
@@ -195,7 +205,8 @@ def _get(url: SplitResult, probe: Probe, attempt: Attempt) -> tuple[int, str | N
         path = f"{url.path or '/'}{f'?{url.query}' if url.query else ''}"
         connection.request("GET", path, headers={"User-Agent": USER_AGENT, "Connection": "close", "Accept": "*/*"})
         response = connection.getresponse()
-        body = "" if probe.body_pattern is None else response.read(BODY_BYTES).decode("utf-8", "replace")
+        looked_at = probe.body_pattern is not None or probe.body_without is not None
+        body = response.read(BODY_BYTES).decode("utf-8", "replace") if looked_at else ""
         redirect = response.getheader("Location") if response.status in (301, 302, 303, 307, 308) else None
         response.close()
         return response.status, redirect, body

@@ -55,7 +55,10 @@ class Probe(Model):
     port: int | None = Field(default=None, ge=1, le=65535, description="tcp: port; default the project's own.")
     command: list[str] | None = Field(default=None, min_length=1, description="command: argument list; 0 passes.")
     statuses: list[int] | None = Field(default=None, description="http: accepted statuses; default 200-399.")
-    body_pattern: str | None = Field(default=None, description="http: regular expression the body must contain.")
+    body_pattern: str | None = Field(default=None, description="http: regular expression (RE2) the body must contain.")
+    body_without: str | None = Field(
+        default=None, description="http: regular expression (RE2) the body must not contain."
+    )
     period_seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 2.0
     success_threshold: Annotated[int, Field(ge=1, le=100)] = 1

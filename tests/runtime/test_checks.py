@@ -41,9 +41,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", "/" + rest if not rest.startswith("http") else rest.replace("_", "/"))
             self.end_headers()
         else:
-            self.send_response(int(kind))
+            self.send_response(200 if kind == "long" else int(kind))
             self.end_headers()
-            self.wfile.write(b'{"status": "fine"}')
+            self.wfile.write(b"a" * 5000 + b"!\n" if kind == "long" else b'{"status": "fine"}')
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -80,6 +80,11 @@ def test_a_process_probe_passes(tmp_path: Path) -> None:
         ("/200", {"statuses": [204]}, "fail"),
         ("/200", {"body_pattern": '"status": "f.ne"'}, "pass"),
         ("/200", {"body_pattern": "degraded"}, "fail"),
+        ("/200", {"body_without": "degraded"}, "pass"),
+        ("/200", {"body_without": '"status": "f.ne"'}, "fail"),
+        ("/200", {"body_pattern": "status", "body_without": "f[ij]ne"}, "fail"),
+        ("/200", {"body_pattern": "(?!degraded)"}, "error"),
+        ("/200", {"body_without": "("}, "error"),
         ("/to/200", {}, "pass"),
         ("/to/503", {}, "fail"),
         ("/to/to/to/200", {}, "pass"),
@@ -88,6 +93,11 @@ def test_a_process_probe_passes(tmp_path: Path) -> None:
 def test_http(handler: tuple[str, type[Handler]], path: str, more: dict[str, Any], result: str) -> None:
     answer = asked(kind="http", url=handler[0] + path, **more)
     assert answer.result == result, answer
+
+
+def test_an_expression_that_would_backtrack_for_ever_is_answered(handler: tuple[str, type[Handler]]) -> None:
+    assert asked(kind="http", url=f"{handler[0]}/long", body_pattern="^(a+)+$").result == "fail"
+    assert asked(kind="http", url=f"{handler[0]}/long", body_pattern="^(a+)+!$").result == "pass"
 
 
 def test_http_probes_come_from_their_own_address_and_say_so(handler: tuple[str, type[Handler]]) -> None:

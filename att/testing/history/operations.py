@@ -249,7 +249,7 @@ class TestHistoryOperations(Operations):
             Field(
                 min_length=1,
                 max_length=1000,
-                description="Regular expression for the path below what is loaded; its groups are labels, "
+                description="Regular expression (RE2) for the path below what is loaded; its groups are labels, "
                 "like '(?P<branch>[^/]+)/(?P<commit>[^/]+)/'.",
             ),
         ] = None,

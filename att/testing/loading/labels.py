@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from att.errors import Invalid
+from att.expressions import Expression
 from att.testing.importers.models import ParsedReport
 from att.testing.importers.reading import parse_time
 
@@ -54,21 +54,21 @@ class Labelling:
         """Raises Invalid for a pattern that is none or that names unknown groups, and for an unknown zone."""
         self.tz = zone_named(tz)
         self.given = replace(given, started_at=_aware(given.started_at, self.tz))
-        self._pattern = None if match is None else _compiled(match)
+        self._expression = None if match is None else _compiled(match)
 
     def of_path(self, inside: str, name: str) -> Labels:
         """Return the given labels and those of a path, looked for below the loaded folder and then in the whole name.
 
         Raises Invalid when there is a pattern and the path does not match it, or names a time that is none.
         """
-        if self._pattern is None:
+        if self._expression is None:
             return self.given
-        found = self._pattern.search(inside) or self._pattern.search(name)
+        found = self._expression.search(inside) or self._expression.search(name)
         if found is None:
-            raise Invalid(f"Its path does not match {self._pattern.pattern!r}, so its labels are not known.")
-        return self.given.over(self._labels(found.groupdict()))
+            raise Invalid(f"Its path does not match {self._expression.pattern!r}, so its labels are not known.")
+        return self.given.over(self._labels(found))
 
-    def _labels(self, groups: Mapping[str, str | None]) -> Labels:
+    def _labels(self, groups: Mapping[str, str]) -> Labels:
         texts = {name: text for name, text in groups.items() if text and name != "started_at"}
         moment = groups.get("started_at")
         started_at = parse_time(moment, self.tz) if moment else None
@@ -100,16 +100,13 @@ def _aware(time: datetime | None, zone: tzinfo) -> datetime | None:
     return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _compiled(match: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(match)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid(f"match is no regular expression: {error}.", argument="match") from None
-    unknown = sorted(set(pattern.groupindex) - set(_NAMES))
-    if unknown or not pattern.groupindex:
+def _compiled(match: str) -> Expression:
+    expression = Expression(match, "match")
+    unknown = sorted(set(expression.groups) - set(_NAMES))
+    if unknown or not expression.groups:
         raise Invalid(
             f"match names its groups after what they find, like (?P<branch>[^/]+): {', '.join(_NAMES)}"
             f"{'; not ' + ', '.join(unknown) if unknown else ''}.",
             argument="match",
         )
-    return pattern
+    return expression

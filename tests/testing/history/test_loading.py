@@ -148,6 +148,11 @@ def test_a_path_that_does_not_match_is_refused_rather_than_kept_without_labels(h
         ({"match": "("}, "regular expression"),
         ({"match": "(?P<colour>a)"}, "colour"),
         ({"match": "abc"}, "branch"),
+        ({"match": "(?!x)(?P<branch>a)"}, "look-ahead"),
+        ({"match": r"(?P<branch>a)\1"}, "back-references"),
+        ({"match": "(?P<branch>a)(b|c)"}, r"\(\?:\.\.\.\)"),
+        ({"match": "(?P<branch>a)|(?P<branch>b)"}, "two groups"),
+        ({"match": "(?P<branch>" + "(" * 40 + "a" + "{9})" * 40 + ")"}, "repetition"),
         ({"tz": "Mars/Olympus"}, "time zone"),
     ],
 )
@@ -156,6 +161,15 @@ def test_wrong_labels_are_refused_before_anything_is_loaded(home: House, given: 
     with pytest.raises(Invalid, match=word):
         home.load("a.xml", **given)
     assert home.runs() == []
+
+
+def test_an_expression_that_would_backtrack_for_ever_is_answered(home: House) -> None:
+    folder = "a" * 200
+    home.write({f"{folder}/x.xml": junit(TESTS)})
+    (result, reason), *_ = home.load(".", match=r"^(?P<branch>(?:a+)+)/y").values()
+    assert (result, "does not match" in reason) == ("refused", True)
+    assert home.load(".", match=r"^(?P<branch>(?:a+)+)/x") == {f"{folder}/x.xml": ("imported", "")}
+    assert home.runs()[0].branch == folder
 
 
 def test_only_the_projects_own_files_are_read(home: House, tmp_path: Path) -> None:
