@@ -9,6 +9,7 @@ from datetime import datetime
 
 from att.errors import Invalid
 from att.testing.importers.building import session_status
+from att.testing.importers.console_results import results_of, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
 from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
@@ -39,6 +40,7 @@ _PROGRESS = re.compile(
 _LETTERS = re.compile(r"[.FEsxXRu,y-]+")
 _COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
+_NO_SESSION = re.compile(r"ERROR: usage: |.*: error: unrecognized arguments: |ImportError while loading conftest ")
 _MIN_WIDTH = 60
 _MAX_LINE = 4_000
 """Longer lines are no line of pytest's own, and matching them could take quadratic time."""
@@ -57,9 +59,19 @@ def parse_pytest_console(source: Source) -> ParsedReport:
     for line in lines:
         log.feed(line)
     session = log.last()
-    if session is None or session.final is None:
-        raise Invalid(_why_not(name, log, lines))
-    return _report(session, session.final, started_at)
+    final = session.final or _results(session) if session else None
+    if session is None or final is None or _never_began(session, lines):
+        raise Invalid(why_unfinished(name, log.headers, lines))
+    return _report(session, final, started_at)
+
+
+def _results(session: _Open) -> re.Match[str] | None:
+    return _SUMMARY.fullmatch(results_of(session.lines) or "")
+
+
+def _never_began(session: _Open, lines: list[str]) -> bool:
+    """Return whether pytest stopped before its session, so that what looks like a final line was printed by others."""
+    return not (session.headed or session.seen) and any(_NO_SESSION.match(line) for line in lines)
 
 
 @dataclass(slots=True)
@@ -247,19 +259,3 @@ def _tool(lines: Iterable[str]) -> str:
         if line.startswith("platform ") and (match := re.search(r" (pytest-[\w.+]+)", line)):
             return match[1].replace("-", " ")
     return "pytest"
-
-
-def _why_not(name: str, log: _Log, lines: list[str]) -> str:
-    """Say what the output is instead of one with a summary line."""
-    text = "\n".join(lines[-200:])
-    if "error: unrecognized arguments" in text or re.search(r"^ERROR: usage: ", text, re.MULTILINE):
-        return f"{name} shows a usage error of pytest: no test ran and there is no summary line."
-    if "ImportError while loading conftest" in text:
-        return f"{name} shows a conftest that fails to import: pytest stopped before its summary line."
-    if log.headers > 1:
-        return f"{name} holds {log.headers} pytest sessions and the last one has no summary line: it did not finish."
-    if log.headers:
-        return f"{name} has no summary line of pytest: the session was killed or crashed, or the output is cut off."
-    if any(SECTION.fullmatch(line) for line in lines):
-        return f"{name} has no summary line: pytest -qq prints none. Run it with -q or write a JUnit file."
-    return f"{name} is not pytest's output: it has neither a session header nor a summary line."

@@ -238,3 +238,29 @@ def test_a_quiet_session_around_sessions_with_headers_has_the_last_word() -> Non
 def test_the_modules_that_a_collection_skipped_are_in_its_header(header: str) -> None:
     end = f"{'=' * 26} 5 tests collected in 0.03s {'=' * 26}\n"
     assert counts(f"{HEADER}{header}\n\n<Module test_o.py>\n{end}") == (0, 0, 2, 0, 0, 0)
+
+
+def test_a_session_of_pytest_sugar_ends_with_its_results() -> None:
+    log = (
+        "Test session starts (platform: linux, Python 3.13.0, pytest 9.2.0, pytest-sugar 1.1.1)\n"
+        " tests/test_o.py \u2713\u2a2f    100% \u2588\u2588\n"
+        f"{'=' * 27} short test summary info {'=' * 28}\nFAILED tests/test_o.py::test_f - assert 0\n\n"
+        "Results (0.05s):\n      13 passed\n       1 failed\n         - tests/test_o.py:4 test_f\n"
+        "       3 error\n       2 xfailed\n"
+    )
+    report = parse(log)
+    assert (counts(log), report.duration_seconds, report.status) == ((13, 1, 0, 3, 2, 0), 0.05, "failed")
+    with pytest.raises(Invalid):
+        parse(log[: log.index("Results")])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --nope\n",
+        "ImportError while loading conftest '/r/conftest.py'.\nconftest.py:1: in <module>\n",
+    ],
+)
+def test_a_summary_printed_around_an_error_of_usage_is_no_result(error: str) -> None:
+    with pytest.raises(Invalid, match=r"usage error|conftest"):
+        parse(f"conftest says\n{error}  rootdir: /r\n\n3 passed in 0.01s\n")
