@@ -10,7 +10,7 @@ from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.wording import brief
 from att.events.models import Event
-from att.notebook.markup import Markup, alert, empty
+from att.notebook.markup import Markup, empty, lost
 from att.notebook.panel import Panel
 from att.notebook.tones import event_look
 from att.notebook.topics import EventsTopic, EventsValue
@@ -33,11 +33,11 @@ class EventList(Panel):
         self.watch(EventsTopic(project), self._draw)
 
     def _draw(self, value: EventsValue) -> None:
-        lost = alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
+        gone = lost(value.error)
         if not value.events:
-            self.list.html = lost or empty("Nothing happened yet", "Starts, stops, crashes and test runs appear here.")
+            self.list.html = gone or empty("Nothing happened yet", "Starts, stops, crashes and test runs appear here.")
             return
-        self.list.html = lost + _list(value.events, self.all)
+        self.list.html = gone + _list(value.events, self.all)
 
 
 def _list(events: Sequence[Event], with_project: bool) -> str:
@@ -70,6 +70,9 @@ def said(event: Event) -> tuple[str, str]:
         return f"{data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
     if event.kind == "runtime.health":
         return f"health: {data.get('from')} → {data.get('to')}", str(data.get("reason") or "")
+    if event.kind == "runtime.restarted":
+        after = data.get("delay_seconds")
+        return "restarted", f"{brief(after, '_seconds')} after its end" if after else str(data.get("trigger") or "")
     if event.kind.startswith("mcp."):
         return _server_said(event)
     if event.kind == "test.started":
@@ -77,6 +80,9 @@ def said(event: Event) -> tuple[str, str]:
     if event.kind == "test.ended":
         counts = ", ".join(f"{data[name]} {name}" for name in _COUNTS if data.get(name))
         return f"tests {str(data.get('status')).replace('_', ' ')}", counts
+    if event.kind == "test.imported":
+        runs, sources = data.get("runs"), ", ".join(data.get("sources", ()))
+        return f"{runs} test {'run' if runs == 1 else 'runs'} loaded", f"{data.get('results')} results of {sources}"
     return event.kind.replace(".", " ").replace("_", " "), brief(data) if data else ""
 
 

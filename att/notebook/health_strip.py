@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["HealthStrip"]
 
 _TICKS = 60
+_OLD = "As it was when ATT last answered; probes go on where the project is supervised."
 _WORDS = {"pass": "passed", "fail": "failed", "error": "could not run"}
 _SIGNS = {"pass": ("good", "✓"), "fail": ("bad", "✗"), "error": ("odd", "?")}
 
 
 class HealthStrip(Panel):
     """A row of ticks for each probe: full bars passed, broken bars failed, short hollow ones could not run."""
+
+    names_itself = True
 
     def __init__(self, project: ProjectHandle) -> None:
         self.strip = Markup("<div class='att-strip att-faint'>Reading…</div>")
@@ -34,8 +37,10 @@ class HealthStrip(Panel):
             self.strip.html = "<div class='att-strip att-faint'>Not reachable.</div>"
             return
         rows = "".join(_row(f"{role} {kind}", found) for (role, kind), found in _grouped(value.probes).items())
-        lost = " att-lost" if value.error is not None else ""
-        self.strip.html = f"<div class='att-strips{lost}'>{rows}</div>" if rows else _nothing(value.status)
+        strips = f"<div class='att-strips'>{rows}</div>" if rows else _nothing(value.status)
+        if value.error is not None:
+            strips = f"<div class='att-lost'>{strips}</div><div class='att-faint att-small'>{_OLD}</div>"
+        self.strip.html = strips
 
 
 def _grouped(results: Sequence[ProbeResult]) -> dict[tuple[str, str], list[ProbeResult]]:

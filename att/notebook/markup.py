@@ -9,9 +9,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from att.errors import ATTError, Unavailable
 from att.notebook.looks import script, styles
 
-__all__ = ["Markup", "alert", "badge", "empty", "facts"]
+__all__ = ["Markup", "alert", "badge", "empty", "facts", "lost"]
 
 
 class Markup(anywidget.AnyWidget):
@@ -54,6 +55,15 @@ def alert(tone: str, title: str, body: str = "", *, dismiss: bool = False) -> st
     button = "<button class='att-plain' data-act='dismiss' aria-label='Dismiss'>✕</button>" if dismiss else ""
     head = f"<div class='att-head'><span>{escape(title)}</span>{button}</div>"
     return f"<div class='att-alert att-{tone}' role='alert'>{head}{body}</div>"
+
+
+def lost(error: ATTError | None, stale: str = "") -> str:
+    """Return why something could not be read anew, or nothing; `stale` says what is old now."""
+    if error is None:
+        return ""
+    again = "It is tried again by itself." if isinstance(error, Unavailable) else ""
+    more = " ".join(filter(None, [stale, again]))
+    return alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>" + (f"<p>{escape(more)}</p>" if more else ""))
 
 
 def empty(title: str, hint: str = "") -> str:

@@ -36,8 +36,6 @@ def key_of(item: McpServerStatus) -> str:
 
 def summary(servers: Sequence[McpServerStatus]) -> str:
     """Return how many servers are in which state, to be read out when that changes."""
-    if not servers:
-        return ""
     counts = Counter(item.state for item in servers)
     badges = [badge(SERVERS[state], f"{server_state(state)} {counts[state]}") for state in SERVERS if counts[state]]
     return f"<div class='att-flex' role='status'><span class='att-title'>MCP servers</span> {''.join(badges)}</div>"
@@ -149,7 +147,7 @@ def tools_html(tools: Sequence[McpTool]) -> str:
     rest = f"<p class='att-faint'>and {more} more in s.mcp.tools()</p>" if more > 0 else ""
     return (
         f"<details data-key='tools'><summary><b>Tools</b> <span class='att-faint'>{len(tools)}</span></summary>"
-        f"<ul class='att-list' aria-label='Tools of the MCP servers'>{items}</ul>{rest}</details>"
+        f"<ul class='att-list att-tools' aria-label='Tools of the MCP servers'>{items}</ul>{rest}</details>"
     )
 
 

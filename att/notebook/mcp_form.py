@@ -103,7 +103,7 @@ class McpForm(Panel):
         for field in (self.name, self.command, self.address, self.values):
             field.value = ""
 
-    def static_html(self) -> str:
+    def static_body(self) -> str:
         """Return nothing: an export has no forms."""
         return ""
 

@@ -9,9 +9,8 @@ from typing import Any
 import ipywidgets
 
 from att.client.session import Session
-from att.notebook.exporting import figure_html
 from att.notebook.hub_topic import McpTopic, McpValue, is_new
-from att.notebook.markup import Markup, alert
+from att.notebook.markup import Markup, lost
 from att.notebook.mcp_cards import servers_html, summary, tools_html
 from att.notebook.mcp_form import McpForm
 from att.notebook.panel import Panel, button
@@ -27,6 +26,8 @@ class McpPanel(Panel):
     Each with its state, tools and resources, latency, the latest error with a remedy, the next attempt and the end of
     its error output; below them all tools, and a form for more servers. It follows the events of the hub.
     """
+
+    names_itself = True
 
     def __init__(self, session: Session, *, project: str | None = None) -> None:
         self.project, self.topic = project, McpTopic(project)
@@ -94,21 +95,17 @@ class McpPanel(Panel):
             return ""
         return servers_html(self.value.servers, buttons=buttons, busy=self._busy, removing=self._removing)
 
-    def static_html(self) -> str:
+    def static_body(self) -> str:
         """Return the servers and tools as they are now, without buttons and forms."""
         self.wait_drawn()
         value = self.value
         if value is None:
-            return figure_html(self.heading, _READING)
-        parts = [_lost(value), summary(value.servers or ()), self._servers(buttons=False), _tools(value)]
-        return figure_html(self.heading, "".join(parts))
+            return _READING
+        return "".join([_lost(value), summary(value.servers or ()), self._servers(buttons=False), _tools(value)])
 
 
 def _lost(value: McpValue) -> str:
-    if value.error is None:
-        return ""
-    stale = " What stands below is how it was before." if value.servers is not None else ""
-    return alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}{stale}</p>")
+    return lost(value.error, "What stands below is how it was before." if value.servers is not None else "")
 
 
 def _tools(value: McpValue) -> str:

@@ -32,6 +32,9 @@ class Panel(ipywidgets.VBox):
     the work is done by the session's workers.
     """
 
+    names_itself = False
+    """Whether what it shows says what it is; others have their heading above them inside other panels."""
+
     def __init__(self, session: Session, children: Sequence[Any], *, title: str) -> None:
         self.session, self.heading = session, title
         self.shared = Shared.of(session)
@@ -104,9 +107,13 @@ class Panel(ipywidgets.VBox):
         self.notice.html = "" if error is None else alert("bad", f"✗ {error.title}", _because(error), dismiss=True)
 
     def static_html(self) -> str:
-        """Return the panel as it is now, for exports; a new one is waited for, a moment at most."""
+        """Return the panel as it is now, in a frame, for exports; a new one is waited for, a moment at most."""
+        return figure_html(self.heading, self.static_body())
+
+    def static_body(self) -> str:
+        """Return what stands in that frame."""
         self.wait_drawn()
-        return figure_html(self.heading, "".join(_static(child) for child in self.children))
+        return "".join(_static(child) for child in self.children)
 
     def wait_drawn(self) -> None:
         """Wait until everything that is watched was drawn once, a moment at most."""
@@ -173,6 +180,10 @@ def _because(error: ATTError) -> str:
 def _static(widget: Any) -> str:
     if isinstance(widget, Markup):
         return str(widget.html)
+    if isinstance(widget, Panel):
+        body = widget.static_body()
+        head = "" if widget.names_itself else f"<div class='att-title'>{escape(widget.heading)}</div>"
+        return f"<div class='att-part'>{head}{body}</div>" if body else ""
     made = getattr(widget, "static_html", None)
     if made is not None:
         return str(made())

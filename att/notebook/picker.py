@@ -12,7 +12,7 @@ from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.wording import health, state
 from att.errors import Invalid
-from att.notebook.markup import Markup, alert
+from att.notebook.markup import Markup, alert, lost
 from att.notebook.panel import Panel, button
 from att.notebook.topics import ProjectsTopic, ProjectsValue
 from att.projects.models import ProjectSetup, ProjectStatus, Template, TemplateList
@@ -112,9 +112,7 @@ class ProjectPicker(Panel):
                 self._wanted = self.value = change["new"]
 
     def _draw(self, value: ProjectsValue) -> None:
-        self.said.html = (
-            alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
-        )
+        self.said.html = lost(value.error)
         if not value.projects and value.error is None:
             self.said.html = "<div class='att-faint'>No projects yet: make one with New project.</div>"
         ids = [item.project.id for item in value.projects]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from att.client.wording import brief, log_line
-from att.notebook.markup import Markup, alert, badge, facts
+from att.errors import NotFound
+from att.notebook.markup import Markup, alert, badge, facts, lost
 from att.notebook.panel import Panel, button
 from att.notebook.tones import health_badge, state_badge
 from att.notebook.topics import ProjectTopic, ProjectValue
@@ -29,6 +30,8 @@ class RuntimePanel(Panel):
 
     When it has crashed, its end, the diagnosis with its remedy and the last lines stand below.
     """
+
+    names_itself = True
 
     def __init__(self, project: ProjectHandle) -> None:
         self.project, self.topic = project, ProjectTopic(project.id)
@@ -57,11 +60,12 @@ class RuntimePanel(Panel):
         if status is None:
             self.head.html = _title(self.project.id, [badge("bad", "✗ not reachable")])
         else:
-            self.head.html = _title(self.project.id, _badges(status)) + _facts(status, value)
-            living = status.state in _LIVING
-            self.start.disabled = living
-            self.stop.disabled = not living
-            self.restart.disabled = status.state in ("starting", "stopping")
+            known = _title(self.project.id, _badges(status)) + _facts(status, value)
+            self.head.html = known if value.error is None else f"<div class='att-lost'>{known}</div>"
+            living, gone = status.state in _LIVING, isinstance(value.error, NotFound)
+            self.start.disabled = living or gone
+            self.stop.disabled = not living or gone
+            self.restart.disabled = status.state in ("starting", "stopping") or gone
         self.detail.html = _detail(value)
 
 
@@ -102,9 +106,11 @@ def _facts(status: RuntimeStatus, value: ProjectValue) -> str:
         pairs["pid"] = str(status.pid)
     if status.restarts:
         pairs["restarts"] = str(status.restarts)
+    if not pairs and value.diagnostics is not None:
+        return ""  # it stands below, with more
     if not pairs:
         reason = status.reason or (status.exit.reason if status.exit else "Not started yet.")
-        return f"<div class='att-faint' style='margin-top:6px'>{escape(reason)}</div>"
+        return f"<div class='att-faint att-under-title'>{escape(reason)}</div>"
     return facts(pairs)
 
 
@@ -124,14 +130,14 @@ def _spark(values: Sequence[float], tone: str, least: float = 0.0) -> str:
 def _detail(value: ProjectValue) -> str:
     status, parts = value.status, []
     if value.error is not None:
-        stale = " What stands above is how it was before." if status is not None else ""
-        parts.append(alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}{stale}</p>"))
+        parts.append(lost(value.error, "What stands above is how it was before." if status is not None else ""))
     if status is None:
         return "".join(parts)
     if status.state == "running" and status.health in ("unhealthy", "transient") and status.reason:
-        parts.append(alert("bad" if status.health == "unhealthy" else "warn", f"{status.health}: {status.reason}"))
+        tone, sign = ("bad", "✗") if status.health == "unhealthy" else ("warn", "~")
+        parts.append(alert(tone, f"{sign} {status.health}", f"<p>{escape(status.reason)}</p>"))
     if status.supervised_by is None and status.state in _LIVING:
-        parts.append(alert("warn", "Nobody supervises this project: no probes, no restarts."))
+        parts.append(alert("warn", "~ Nobody supervises this project: no probes, no restarts."))
     if value.diagnostics is not None:
         parts.append(_crash(status, value.diagnostics))
     return "".join(parts)

@@ -9,7 +9,7 @@ import ipywidgets
 
 from att.client.wording import brief
 from att.errors import Invalid
-from att.notebook.markup import Markup, alert, badge, empty
+from att.notebook.markup import Markup, badge, empty, lost
 from att.notebook.panel import Panel, button
 from att.notebook.tones import OUTCOMES, status_badge
 from att.notebook.topics import TestsTopic, TestsValue
@@ -91,13 +91,13 @@ class TestRunPanel(Panel):
         running = run is not None and run.state == "running"
         self.run.disabled, self.cancel.disabled = running, not running
         self.rerun.disabled = running or run is None or not (run.failed or run.errors)
-        lost = alert("bad", f"✗ {value.error.title}", f"<p>{escape(str(value.error))}</p>") if value.error else ""
+        gone = lost(value.error, "What stands below is how it was before." if run else "")
         if run is None:
             hint = "Run tests starts pytest with the project's own Python; every result is kept."
-            self.result.html = lost or empty("No test run yet", hint)
+            self.result.html = gone or empty("No test run yet", hint)
         else:
             head = _running(run) if running else _ended(run)
-            self.result.html = lost + head + _failures(run) + _results(value.outcomes, run.finished)
+            self.result.html = gone + head + _failures(run) + _results(value.outcomes, run.finished)
 
 
 def counts_html(run: TestRun) -> str:
@@ -123,12 +123,13 @@ def _bar(run: TestRun) -> str:
 
 
 def _running(run: TestRun) -> str:
-    of = f" of {run.collected}" if run.collected is not None else ""
+    done = "collecting" if run.collected is None else f"{run.finished} of {run.collected} tests"
     left = f" · about {brief(run.eta_seconds, '_seconds')} left" if run.eta_seconds else ""
     now = ", ".join(item.nodeid for item in run.in_flight[:2])
-    head = f"{badge('busy', '◐ running')}<span class='att-nums'>{run.finished}{of} tests{left}</span>"
+    # Only the badge is read out: the numbers change twice a second.
+    head = f"<span role='status'>{badge('busy', '◐ running')}</span><span class='att-nums'>{done}{left}</span>"
     doing = f"<div class='att-faint att-small att-cut att-test'>{escape(now or run.message)}&nbsp;</div>"
-    return f"<div class='att-flex' role='status'>{head}</div>{_bar(run)}{counts_html(run)}{doing}"
+    return f"<div class='att-flex'>{head}</div>{_bar(run)}{counts_html(run) if run.finished else ''}{doing}"
 
 
 def _ended(run: TestRun) -> str:
@@ -180,7 +181,7 @@ def _failure(item: TestFailure, number: int) -> str:
     name = item.nodeid + (f" [{item.subtest}]" if item.subtest else "")
     phase = "" if item.phase == "call" else f" <span class='att-badge att-odd'>{escape(item.phase)}</span>"
     first = item.message.strip().partition("\n")[0] or item.exception_type or ""
-    where = f"{item.path}:{item.line}" if item.path and item.line else ""
+    where = f"{_place(item)}:{item.line}" if item.path and item.line else ""
     trace = item.longrepr[-_SHOWN_CHARACTERS:]
     cut = "…\n" if len(item.longrepr) > _SHOWN_CHARACTERS else ""
     captured = "".join(
@@ -195,3 +196,9 @@ def _failure(item: TestFailure, number: int) -> str:
         f"<div><span class='att-faint att-small'>{escape(where)}</span>"
         f"<pre tabindex='0'>{cut}{escape(trace)}</pre>{captured}</div></details></li>"
     )
+
+
+def _place(item: TestFailure) -> str:
+    """Return the file as the nodeid names it, or where it lies when the failure is in another one."""
+    file, path = item.nodeid.partition("::")[0], item.path or ""
+    return file if path.endswith(f"/{file}") else path

@@ -62,6 +62,7 @@ _KINDS = {
     "runtime.restarted": ("warn", "↻"),
     "code.written": ("busy", "✎"),
     "test.started": ("busy", "▷"),
+    "test.imported": ("busy", "+"),
     "mcp.added": ("busy", "+"),
     "mcp.removed": ("warn", "x"),
 }
@@ -69,12 +70,17 @@ _KINDS = {
 
 def tone_of_state(status: RuntimeStatus) -> str:
     """Return the tone of a state; an end that was asked for, or in order, is no bad news."""
-    calm = status.exit is not None and (status.exit.requested or status.exit.code == 0)
-    return "idle" if status.state == "exited" and calm else _STATES.get(status.state, "odd")
+    return "idle" if status.state == "exited" and not _crashed(status) else _STATES.get(status.state, "odd")
 
 
 def state_badge(status: RuntimeStatus) -> str:
-    return badge(tone_of_state(status), state(status.state), label=f"State: {status.state}")
+    words = "✗ crashed" if _crashed(status) else state(status.state)
+    return badge(tone_of_state(status), words, label=f"State: {status.state}")
+
+
+def _crashed(status: RuntimeStatus) -> bool:
+    end = status.exit
+    return status.state == "exited" and not (end is not None and (end.requested or end.code == 0))
 
 
 def health_badge(name: str) -> str:
