@@ -30,7 +30,7 @@ from jupyter_ext.api import ApiHandler, EventSocket, ProjectSocket
 from jupyter_ext.events import SCHEMA_FILE, repeat_events
 from jupyter_ext.handlers import api_prefix
 from jupyter_ext.hosting import Host, Hosted
-from jupyter_ext.mcp_handlers import McpHandler, WellKnownHandler, build_manager
+from jupyter_ext.mcp_handlers import McpHandler, WellKnownHandler, build_manager, still_holds
 from jupyter_ext.mcp_lifespan import Lifespans
 from jupyter_ext.runtime_file import RuntimeFile, sweep
 
@@ -70,7 +70,7 @@ class ATTApp(ExtensionApp):
         self.instance_id = uuid.uuid4().hex
         base = api_prefix(self.server.base_url)
         self.host = Host(load_settings(self.config), base, self.instance_id, self.log, self._begin)
-        self.mcp = Lifespans(partial(build_manager, self.host), self.log)
+        self.mcp = Lifespans(partial(build_manager, self.host), partial(still_holds, self.host), self.log)
         self.settings.update(att_host=self.host, att_token=self.token, att_mcp=self.mcp)
         self._take_logs()
 

@@ -14,7 +14,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
-from att.errors import ATTError, Internal
+from att.errors import ATTError, Internal, Unauthenticated
 from att.projects.grants import is_project_token
 from jupyter_ext.asgi_bridge import Exchange
 from jupyter_ext.handlers import ATTHandler, Refused
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from att.operations import Operation
     from jupyter_ext.hosting import Host, Hosted
 
-__all__ = ["McpHandler", "WellKnownHandler", "build_manager"]
+__all__ = ["McpHandler", "WellKnownHandler", "build_manager", "still_holds"]
 
 _PERMISSION = "att.authorize"
 _CORS_HEADERS = (
@@ -44,6 +44,18 @@ async def build_manager(host: Host, granted: Granted | None = None) -> Streamabl
     """
     hosted = await host.hosted()
     return await host.run(_build, host, hosted, granted)
+
+
+async def still_holds(host: Host, granted: Granted) -> bool:
+    """Say whether a project's token still holds; where that cannot be told now, it does."""
+    try:
+        workspace = (await host.hosted()).workspace
+        await host.run(workspace.grants.project_of, granted.token)
+    except Unauthenticated:
+        return False
+    except Exception:
+        host.log.debug("Whether the token of %s holds cannot be told", granted.project, exc_info=True)
+    return True
 
 
 def _build(host: Host, hosted: Hosted, granted: Granted | None) -> StreamableHTTPSessionManager:

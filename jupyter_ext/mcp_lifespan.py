@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,13 +15,24 @@ from jupyter_ext.asgi_bridge import Exchange
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-__all__ = ["ENDING_SECONDS", "IDLE_SECONDS", "MAX_SESSIONS", "Granted", "Lifespan", "Lifespans", "session_manager"]
+__all__ = [
+    "ENDING_SECONDS",
+    "GRANT_SECONDS",
+    "IDLE_SECONDS",
+    "MAX_SESSIONS",
+    "Granted",
+    "Lifespan",
+    "Lifespans",
+    "session_manager",
+]
 
 IDLE_SECONDS = 1800.0
 """A session without a request for so long is forgotten."""
 MAX_SESSIONS = 100
 ENDING_SECONDS = 1.0
 """How long streams and calls may take to end once they have been told that the server stops."""
+GRANT_SECONDS = 1.0
+"""While something is sent to who has a project's token, it is looked at that often whether the token still holds."""
 
 
 class Granted(NamedTuple):
@@ -56,6 +67,7 @@ class Lifespan:
         self._started: asyncio.Future[StreamableHTTPSessionManager] | None = None
         self._running: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
+        self._stirred = asyncio.Event()
         self._exchanges: dict[Exchange, asyncio.Task[Any] | None] = {}
 
     async def manager(self) -> StreamableHTTPSessionManager:
@@ -101,14 +113,27 @@ class Lifespan:
     def serving(self, exchange: Exchange) -> Iterator[None]:
         """Count the running task as an exchange, which closing tells and waits for."""
         self._exchanges[exchange] = asyncio.current_task()
+        self._stirred.set()
         try:
             yield
         finally:
             del self._exchanges[exchange]
 
+    async def mind(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """End everything once `holds` says no. It is asked only while something is served; return when it is over."""
+        while not self._ending.is_set():
+            await self._stirred.wait()
+            self._stirred.clear()
+            while self._exchanges and not self._ending.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), GRANT_SECONDS)
+                if not self._ending.is_set() and not await holds():
+                    await self.close()
+
     async def close(self) -> None:
         """End everything within bounded time; closing twice does nothing more."""
         self._ending.set()
+        self._stirred.set()
         for exchange in self._exchanges:
             exchange.leave()
         waiting = {task for task in (*self._exchanges.values(), self._running) if task is not None}
@@ -125,14 +150,21 @@ class Lifespans:
     """The lifespan for whoever may do everything, and one for each token of a project that is used.
 
     Sessions, tools and streams of one are unknown to the others. `build` is given the project and its token, or None.
+    Streams end soon after `holds` has said that their token does not hold any more.
     """
 
-    def __init__(self, build: Callable[[Granted | None], Awaitable[StreamableHTTPSessionManager]], log: Any) -> None:
+    def __init__(
+        self,
+        build: Callable[[Granted | None], Awaitable[StreamableHTTPSessionManager]],
+        holds: Callable[[Granted], Awaitable[bool]],
+        log: Any,
+    ) -> None:
         self._build = build
+        self._holds = holds
         self._log = log
         self._whole = Lifespan(partial(build, None), log)
         self._granted: dict[str, tuple[Granted, Lifespan]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._minding: set[asyncio.Task[None]] = set()
         self._ended = False
 
     def of(self, granted: Granted | None = None) -> Lifespan:
@@ -143,18 +175,22 @@ class Lifespans:
         if known is not None and known[0] == granted:
             return known[1]
         if known is not None:
-            task = asyncio.ensure_future(known[1].close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._keep(known[1].close())
         made = Lifespan(partial(self._build, granted), self._log)
         self._granted[granted.project] = granted, made
+        self._keep(made.mind(partial(self._holds, granted)))
         return made
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._minding.add(task)
+        task.add_done_callback(self._minding.discard)
 
     async def close(self) -> None:
         """End everything within bounded time; closing twice does nothing more."""
         self._ended = True
         lifespans = [self._whole, *(lifespan for _, lifespan in self._granted.values())]
-        await asyncio.gather(*(lifespan.close() for lifespan in lifespans), *self._closing)
+        await asyncio.gather(*(lifespan.close() for lifespan in lifespans), *self._minding)
 
 
 async def _end_watcher() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,48 @@ async def test_a_grant_that_is_taken_back_ends_the_token_and_a_new_grant_is_anot
     server.api.patch("projects/fickle", json={"grant_token": True})
     assert asked(server, before["ATT_PROJECT_TOKEN"]).status_code == 401
     assert asked(server, token_of(server, "fickle")).status_code == 200
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("change", ["taken back", "deleted"])
+def test_a_stream_ends_soon_after_its_grant_and_those_of_others_go_on(server: Server, era: str, change: str) -> None:
+    add(server, name := f"watched-{era}-{change[:5]}")
+    watched, other = told(server, name), told(server, "other")
+    with listening(watched, era, name) as stream, listening(other, era, "other") as another:
+        if change == "deleted":
+            server.api.delete(f"projects/{name}")
+        else:
+            server.api.patch(f"projects/{name}", json={"grant_token": False})
+        for _ in stream:
+            pass
+        told(server, "other")
+        assert next(another), "it is told of the restart"
+    assert asked(server, watched["ATT_PROJECT_TOKEN"]).status_code == 401
+
+
+@contextmanager
+def listening(variables: dict[str, str], era: str, project: str) -> Iterator[Iterator[bytes]]:
+    """Open a stream on which the status of a project is told of."""
+    uri = f"att://project/{project}/status"
+    heads = {"Accept": ACCEPT, "Authorization": f"Bearer {variables['ATT_PROJECT_TOKEN']}"}
+    with httpx.Client(headers=heads, trust_env=False, timeout=30) as http:
+        url = variables["ATT_MCP_URL"]
+        if era == NEW:
+            wanted = {"notifications": {"resourceSubscriptions": [uri]}}
+            body, more = body_of(era, "subscriptions/listen", wanted), heads_of(era, "subscriptions/listen")
+            with http.stream("POST", url, json=body, headers=more) as stream:
+                blocks = stream.iter_bytes()
+                assert next(blocks), "it is acknowledged"
+                yield blocks
+            return
+        params = {"protocolVersion": era, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+        begun = http.post(url, json=body_of(era, "initialize", params))
+        session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
+        subscribed = http.post(url, json=body_of(era, "resources/subscribe", {"uri": uri}), headers=session)
+        assert subscribed.status_code == 200
+        with http.stream("GET", url, headers=session) as stream:
+            assert stream.status_code == 200
+            yield stream.iter_bytes()
 
 
 def test_variables_that_were_set_by_hand_stand_alone(server: Server) -> None:
