@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from att.errors import ATTError
+from att.notebook.history_topic import HistoryTopic, HistoryValue
 from att.notebook.markup import Markup, alert, empty
 from att.notebook.panel import Panel, button
-from att.notebook.topics import TestsTopic, TestsValue
 
 if TYPE_CHECKING:
     from att.client.project import ProjectHandle
@@ -29,10 +29,11 @@ _KINDS = [
 _PERIODS = [("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"), ("one year", "365d")]
 _SUITES = [("every suite", ""), ("all", "all"), ("unit", "unit"), ("integration", "integration"), ("e2e", "e2e")]
 _DOTS_PER_INCH = 110
+_UNKNOWN = -1
 
 
 class TestHistoryChart(Panel):
-    """A chart of the history, drawn without pyplot in a thread, and drawn again when a test run has ended."""
+    """A chart of the history, drawn without pyplot in a thread, and drawn again when runs have joined the history."""
 
     __test__ = False
 
@@ -43,9 +44,9 @@ class TestHistoryChart(Panel):
         self.suite = ipywidgets.Dropdown(options=_SUITES, value="", description="Suite", tooltip="Which suite")
         again = button("Refresh", "refresh", self._load, tip="Fetch the history again")
         self.said = Markup("<div class='att-faint' role='status'>Drawing…</div>")
-        self.image = ipywidgets.Image(format="png")
+        self.image = ipywidgets.Image(format="png", tooltip=f"Test history of {project.id}")
         self.image.layout.display = "none"
-        self._ended: str | None = None
+        self._changed: int | None = None
         self._wanted = 0
         controls = ipywidgets.HBox([self.kind, self.period, self.suite, again])
         controls.add_class("att-row")
@@ -53,13 +54,13 @@ class TestHistoryChart(Panel):
         super().__init__(project.session, children, title=f"Test history of {project.id}")
         for choice in (self.kind, self.period, self.suite):
             choice.observe(lambda _: self._load(), "value")
-        self.watch(TestsTopic(project.id), self._look)
+        self.watch(HistoryTopic(project.id), self._look)
 
-    def _look(self, value: TestsValue) -> None:
-        """Load when another run has ended than the last time."""
-        ended = "" if value.run is None or value.run.state == "running" else value.run.run_id
-        if self._ended is None or (ended and ended != self._ended):
-            self._ended = ended or self._ended or ""
+    def _look(self, value: HistoryValue) -> None:
+        """Load when the history has changed since the last time; what is drawn stays while it cannot be read."""
+        changed = value.changed if value.error is None else _UNKNOWN
+        if changed != self._changed and (changed != _UNKNOWN or self._changed is None):
+            self._changed = changed
             self._load()
 
     def _load(self) -> None:
@@ -82,12 +83,13 @@ class TestHistoryChart(Panel):
 
         self.act(drawn, done=show)
 
-    def static_html(self) -> str:
+    def static_body(self) -> str:
+        """Return the sentence and the chart as they are now."""
         if not self.image.value:
-            return super().static_html()
+            return super().static_body()
         data = base64.b64encode(self.image.value).decode()
         picture = f"<img alt='{escape(self.heading)}' style='max-width:100%' src='data:image/png;base64,{data}'>"
-        return super().static_html().removesuffix("</div></div>") + picture + "</div></div>"
+        return super().static_body() + picture
 
 
 def _drawn(history: History, kind: str) -> tuple[str, bytes]:

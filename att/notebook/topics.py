@@ -26,7 +26,7 @@ __all__ = [
 _KEPT_PROBES, _KEPT_USAGE, _KEPT_EVENTS, _KEPT_OUTCOMES = 120, 60, 200, 200
 _MOVING_SECONDS, _RUNNING_SECONDS, _RESTING_SECONDS, _FAILED_SECONDS = 0.5, 2.0, 10.0, 2.0
 _MOVING = frozenset({"starting", "stopping"})
-_NEWS = ["supervisor", "project", "runtime", "code", "test.started", "test.ended"]
+_NEWS = ["supervisor", "project", "runtime", "code", "test.started", "test.ended", "test.imported"]
 _NEWS += ["mcp.added", "mcp.removed", "mcp.state"]  # how each attempt went stands on the card of the server
 _BAD_ENDS = frozenset({"exited", "backoff", "crash_loop", "lost"})
 
