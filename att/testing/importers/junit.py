@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from math import inf
 from typing import Any, cast
 
 from att.errors import Invalid
@@ -129,8 +128,8 @@ class _Report:
             self._counts["skipped"] += 1
 
     def _by_children(self, row: int, children: list[Child]) -> None:
-        if len(children) == 1 and children[0].tag == "skipped":
-            self._decide(row, children)
+        if len(children) == 1 and children[0].tag in _RESULTS:
+            self._by_only_child(row, children[0])
             return
         results = [child for child in children if child.tag in RESULT_TAGS]
         earlier = sum(child.tag in EARLIER_TAGS for child in children)
@@ -142,6 +141,15 @@ class _Report:
             self._teardowns.add(row)
         if earlier or any(child.tag != "skipped" for child in results):
             self._failures[row] = tuple(_failures(children, self._attempts[row]))
+
+    def _by_only_child(self, row: int, child: Child) -> None:
+        """Do what `_by_children` does for one result and nothing else, as nearly all tests have it."""
+        self._outcomes[row] = outcome = _outcome(child)
+        self._counts["errors" if outcome == "error" else outcome] += 1
+        if child.tag != "skipped":
+            self._failures[row] = (_failure(child, 1, ()),)
+            if child.message.startswith(_ON_TEARDOWN):
+                self._teardowns.add(row)
 
     def _decide(self, row: int, results: list[Child]) -> None:
         """Set the outcome and count it: once per testcase, though pytest writes one child per report."""
@@ -212,7 +220,7 @@ class _Report:
             "setup_seconds": unknown,
             "call_seconds": unknown[:],
             "teardown_seconds": unknown[:],
-            "duration_seconds": _durations(raw.times),
+            "duration_seconds": raw.durations,
             "started_at": started,
             "worker": unknown[:],
         }
@@ -229,17 +237,6 @@ class _Report:
 
 def _is_pytest(suite: dict[str, str], root: dict[str, str]) -> bool:
     return suite.get("name") == "pytest" or root.get("name") == "pytest tests"
-
-
-def _durations(times: list[str | None]) -> list[float | None]:
-    """Return seconds of each text; the common case, where all are plain numbers, at the speed of `float`."""
-    try:
-        numbers = list(map(float, times))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return [seconds(time) for time in times]
-    if not numbers or (min(numbers) >= 0 and sum(numbers) < inf):
-        return [*numbers]
-    return [seconds(time) for time in times]
 
 
 def _outcome(child: Child) -> Outcome:

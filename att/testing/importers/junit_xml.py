@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
 from att.errors import Invalid
-from att.testing.importers.reading import wide_encoding
+from att.testing.importers.reading import seconds, wide_encoding
 
 __all__ = ["EARLIER_TAGS", "OUTPUT_TAGS", "RESULT_TAGS", "Child", "RawReport", "read_junit"]
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 256 << 10
 MAX_DEPTH = 100
 
 RESULT_TAGS = ("failure", "error", "skipped")
 EARLIER_TAGS = ("rerunFailure", "rerunError", "flakyFailure", "flakyError")
 OUTPUT_TAGS = ("system-out", "system-err")
 
+_USUAL = ["classname", "name", "time"]
+_STRIDE = 2 * len(_USUAL)
 _ROOTS = ("testsuites", "testsuite", "testrun")
 _CHILDREN = frozenset((*RESULT_TAGS, *EARLIER_TAGS, *OUTPUT_TAGS))
 _CUT_OFF = frozenset(
@@ -50,7 +53,7 @@ class Child:
 
     @property
     def body(self) -> str:
-        """All text of the element, that of elements inside it included."""
+        """All text of the element, that of elements inside it included; of a skip only the attributes are read."""
         return "".join(self.text)
 
 
@@ -63,7 +66,8 @@ class RawReport:
     top_suites: list[Attributes] = field(default_factory=list)
     classnames: list[str] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
-    times: list[str | None] = field(default_factory=list)
+    durations: list[float | None] = field(default_factory=list)
+    """Seconds; None where the time is missing or is no duration."""
     more: dict[int, Attributes] = field(default_factory=dict)
     """All attributes of the testcases that have not just classname, name and time in this order."""
     children: dict[int, list[Child]] = field(default_factory=dict)
@@ -71,6 +75,33 @@ class RawReport:
     """Properties of the report and its suites; the first of a name counts."""
     spans: list[tuple[int, int]] = field(default_factory=list)
     """(row, suite) where the testcases of a suite begin or go on; suite -1 is none."""
+    pending: list[Any] = field(default_factory=list)
+    """Testcases that `take` has not put into the columns yet: names and values in turn, `_STRIDE` for each."""
+    _same: dict[str, str] = field(default_factory=dict)
+    """Each classname once: its tests share the text."""
+
+    def rows(self) -> int:
+        """Return how many testcases there are so far, the pending ones included."""
+        return len(self.names) + len(self.pending) // _STRIDE
+
+    def add_unusual(self, values: Attributes) -> None:
+        """Add a testcase that has other attributes than most."""
+        self.more[self.rows()] = values
+        self.pending += _ordered(values)
+
+    def take(self) -> None:
+        """Move the pending testcases into the columns, where they cost a slice instead of a step each."""
+        pending, first = self.pending, len(self.names)
+        if pending[::2] != _USUAL * (len(pending) // _STRIDE):
+            for at in range(0, len(pending), _STRIDE):
+                if pending[at : at + _STRIDE : 2] != _USUAL:
+                    values = self.more[first + at // _STRIDE] = _named(pending[at : at + _STRIDE])
+                    pending[at : at + _STRIDE] = _ordered(values)
+        classnames = pending[1::_STRIDE]
+        self.classnames += map(self._same.setdefault, classnames, classnames)
+        self.names += pending[3::_STRIDE]
+        self.durations += _durations(pending[5::_STRIDE])
+        pending.clear()
 
     def suite_of(self) -> list[int]:
         """Return the index of each testcase's suite, -1 outside any."""
@@ -93,47 +124,55 @@ def read_junit(stream: BinaryIO, name: str) -> RawReport:
     try:
         for chunk in _recoded(head, stream, wide):
             parser.Parse(chunk, False)
+            report.take()
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise _broken(error, name) from None
     except (ValueError, LookupError) as error:
         raise Invalid(f"{name} has an encoding that cannot be read ({error}).") from None
+    report.take()
     return report
 
 
 def _handlers(
     parser: expat.XMLParserType, report: RawReport, name: str
 ) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
-    """Return the handlers of start and end tags. They are closures, not methods: they run for every element."""
+    """Return the handlers of start and end tags. They are closures, not methods: they run for every element.
+
+    A testcase costs them as little as can be: `depth` does not count it, but all other elements. `case_depth` is the
+    depth at which a testcase is open, 0 when none is; `child_depth` is that of the child whose text is read.
+    """
     depth = case_depth = child_depth = 0
     open_suites: list[int] = []
-    names, more = report.names, report.more
-    add_classname, add_name, add_time = report.classnames.append, names.append, report.times.append
+    add_case = report.pending.extend
 
     def start(tag: str, attributes: list[str]) -> None:
-        nonlocal depth, case_depth
-        depth += 1
-        if tag == "testcase" and depth > 1:
+        nonlocal case_depth
+        if tag == "testcase" and depth:
             case_depth = depth
-            if len(attributes) == 6:
-                first, classname, second, name, third, time = attributes
-                if first == "classname" and second == "name" and third == "time":
-                    add_classname(classname)
-                    add_name(name)
-                    add_time(time)
-                    return
-            values = more[len(names)] = _named(attributes)
-            add_classname(values.get("classname", ""))
-            add_name(values.get("name"))
-            add_time(values.get("time"))
-        elif tag.endswith(":testcase"):
-            depth -= 1
-            start("testcase", attributes)
+            if len(attributes) == _STRIDE:
+                add_case(attributes)
+            else:
+                report.add_unusual(_named(attributes))
         else:
-            start_other(tag.rpartition(":")[2], _named(attributes))
+            start_other(tag, attributes)
 
-    def start_other(tag: str, attributes: Attributes) -> None:
-        nonlocal child_depth
+    def start_other(tag: str, attributes: list[str]) -> None:
+        nonlocal depth, child_depth
+        if ":" in tag:
+            start(tag.rpartition(":")[2], attributes)
+            return
+        depth += 1
+        if case_depth and depth == case_depth + 1 and tag in _CHILDREN:
+            child = Child(tag, _named(attributes))
+            report.children.setdefault(report.rows() - 1, []).append(child)
+            if tag != "skipped":
+                parser.CharacterDataHandler = child.text.append
+                child_depth = depth
+        else:
+            start_around(tag, _named(attributes))
+
+    def start_around(tag: str, attributes: Attributes) -> None:
         if depth == 1:
             _check_root(tag, name)
             report.root = attributes
@@ -144,32 +183,51 @@ def _handlers(
                 report.top_suites.append(attributes)
             report.suites.append(attributes)
             open_suites.append(len(report.suites) - 1)
-            report.spans.append((len(report.names), open_suites[-1]))
-        elif case_depth and depth == case_depth + 1 and tag in _CHILDREN:
-            child = Child(tag, attributes)
-            report.children.setdefault(len(report.names) - 1, []).append(child)
-            parser.CharacterDataHandler = child.text.append
-            child_depth = depth
+            report.spans.append((report.rows(), open_suites[-1]))
         elif tag == "property" and not case_depth:
             report.properties.setdefault(attributes.get("name", ""), attributes.get("value", ""))
 
     def end(tag: str) -> None:
-        nonlocal depth, case_depth, child_depth
-        if depth == case_depth:
+        nonlocal case_depth
+        if tag == "testcase":
             case_depth = 0
-        elif depth == child_depth:
+        else:
+            end_other(tag)
+
+    def end_other(tag: str) -> None:
+        nonlocal depth, child_depth
+        if ":" in tag:
+            end(tag.rpartition(":")[2])
+            return
+        if depth == child_depth:
             child_depth = 0
             parser.CharacterDataHandler = None
-        elif tag.endswith("testsuite"):
+        elif tag == "testsuite":
             open_suites.pop()
-            report.spans.append((len(report.names), open_suites[-1] if open_suites else -1))
+            report.spans.append((report.rows(), open_suites[-1] if open_suites else -1))
         depth -= 1
 
     return start, end
 
 
 def _named(attributes: list[str]) -> Attributes:
-    return dict(zip(attributes[::2], attributes[1::2], strict=True))
+    values = iter(attributes)
+    return {name: next(values) for name in values}
+
+
+def _ordered(values: Attributes) -> list[str | None]:
+    return ["classname", values.get("classname", ""), "name", values.get("name"), "time", values.get("time")]
+
+
+def _durations(times: list[str | None]) -> list[float | None]:
+    """Return seconds of each text; the common case, where all are plain numbers, at the speed of `float`."""
+    try:
+        numbers = list(map(float, times))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return [seconds(time) for time in times]
+    if not numbers or (min(numbers) >= 0 and sum(numbers) < inf):
+        return [*numbers]
+    return [seconds(time) for time in times]
 
 
 def _check_root(tag: str, name: str) -> None:

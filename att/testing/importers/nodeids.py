@@ -47,12 +47,13 @@ class NodeIds:
         self, classnames: list[str], names: list[str], files: list[str | None]
     ) -> tuple[list[str], list[bool]]:
         """Resolve whole columns; where the project knows no nodeids, a test costs one concatenation."""
-        if not (self._by_names or "" in classnames or any(files)):
-            found = {classname: self._prefix(classname, None) for classname in set(classnames)}
+        different = set(classnames)
+        if not (self._by_names or "" in different or any(files)):
+            found = {classname: self._prefix(classname, None) for classname in different}
+            if not any(resolved for _, resolved in found.values()):
+                return list(map("::".join, zip(classnames, names, strict=True))), [False] * len(names)
             starts = {classname: f"{prefix}::" for classname, (prefix, _) in found.items()}
             nodeids = [starts[classname] + name for classname, name in zip(classnames, names, strict=True)]
-            if not any(resolved for _, resolved in found.values()):
-                return nodeids, [False] * len(names)
             return nodeids, [found[classname][1] for classname in classnames]
         nodeids, resolved = [], []
         for nodeid, is_known in map(self.resolve, classnames, names, files):

@@ -66,6 +66,23 @@ def test_each_tools_way_of_writing_is_counted(body: str, expected: tuple[int, ..
     assert counts(junit(body)) == expected
 
 
+def test_attributes_may_stand_in_any_order_and_number() -> None:
+    cases = (
+        '<testcase classname="c" name="a" time="0.1"/>',
+        '<testcase name="b" classname="d" time="0.2"/>',
+        '<testcase time="0.3" name="c" file="t.py"/>',
+        '<testcase classname="c" name="d" time="0.4"><skipped/></testcase>',
+    )
+    columns = parse_junit_xml(junit("".join(cases))).tests.columns
+    assert columns["nodeid"] == ["c::a", "d::b", "t.py::c", "c::d"]
+    assert columns["duration_seconds"] == [0.1, 0.2, 0.3, 0.4]
+    assert columns["outcome"] == ["passed", "passed", "passed", "skipped"]
+
+
+def test_an_element_whose_name_ends_as_that_of_a_suite_is_none() -> None:
+    assert counts(junit('<mytestsuite/><testcase name="a"/>')) == (1, 0, 0, 0, 0)
+
+
 def test_totals_that_a_suite_states_are_not_believed() -> None:
     assert counts(junit('<testcase name="a"/>', 'name="s" tests="7" failures="3"')) == (1, 0, 0, 0, 0)
 
