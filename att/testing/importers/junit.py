@@ -19,7 +19,8 @@ __all__ = ["parse_junit_xml"]
 
 _RESULTS: dict[str, Outcome] = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _NOT_RUN = frozenset(("notrun", "disabled", "suppressed", "skipped", "ignored"))
-_ON_TEARDOWN = "failed on teardown with "
+_ON_TEARDOWN = ("failed on teardown with ", "test teardown failure")
+"""How pytest begins the message of an error in teardown: since 6.0, and before."""
 _METADATA = {
     "branch": "branch",
     "git.branch": "branch",
@@ -135,6 +136,8 @@ class _Report:
         earlier = sum(child.tag in EARLIER_TAGS for child in children)
         self._attempts[row] += earlier
         self._counts["rerun"] += earlier
+        if any(child.tag == "skipped" and child.attributes.get("type") == "todo" for child in results):
+            results = [child for child in results if child.tag == "skipped"]  # Node lets a test to do fail
         if results:
             self._decide(row, results)
         if len(results) == 1 and results[0].message.startswith(_ON_TEARDOWN):
@@ -270,6 +273,8 @@ def _phase(message: str) -> tuple[Phase | None, str]:
         return "collect", message
     phases: tuple[Phase, ...] = ("setup", "teardown")
     for phase in phases:
+        if message == f"test {phase} failure":
+            return phase, message
         prefix = f'failed on {phase} with "'
         if message.startswith(prefix):
             return phase, message.removeprefix(prefix).removesuffix('"')

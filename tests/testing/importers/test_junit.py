@@ -253,3 +253,15 @@ def test_a_long_failure_keeps_its_beginning_and_its_end() -> None:
     assert failure is not None
     assert len(failure.longrepr.encode()) <= 64 << 10
     assert (failure.longrepr[0], failure.longrepr[-1]) == ("A", "Z")
+
+
+def test_an_error_in_teardown_of_pytest_5_is_no_test_of_its_own() -> None:
+    td = '<testcase name="td"><error message="test teardown failure">E</error></testcase>'
+    both = '<testcase name="f"><failure>no</failure></testcase>' + td.replace("td", "f", 1)
+    report = parse_junit_xml(junit(td + both, 'name="pytest"'))
+    assert (report.passed, report.failed, report.errors, len(report.tests)) == (1, 1, 2, 2)
+    assert report.tests[0].failures[0].phase == "teardown"
+
+
+def test_a_test_of_node_that_is_still_to_do_may_fail() -> None:
+    assert counts(junit('<testcase name="a"><skipped type="todo"/><failure>no</failure></testcase>')) == (0, 0, 1, 0, 0)
