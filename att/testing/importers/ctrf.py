@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from att.errors import Invalid
@@ -21,6 +22,9 @@ _OUTCOMES: dict[str, Outcome] = {
     "pending": "skipped",
     "other": "skipped",
 }
+_MAX_ATTEMPTS = 10_000
+_LAST_SECOND = 1e11
+"""A greater stamp is of milliseconds: as seconds it would be after the year 5000."""
 _METADATA = {
     "branchName": "branch",
     "commit": "commit",
@@ -60,7 +64,7 @@ def parse_ctrf_document(document: Any, name: str, *, known: NodeIds | None = Non
     statuses = Counter(_status(test, name) for test in tests)
     counts = _counts(summary, tests, statuses, name)
     start, stop = seconds(summary.get("start")), seconds(summary.get("stop"))
-    started_at = parse_time(start / 1000) if start else parse_time(document.get("timestamp"))
+    started_at = _moment(start) or parse_time(document.get("timestamp"))
     tool = results.get("tool")
     return ParsedReport(
         kind="ctrf",
@@ -108,6 +112,11 @@ def _duration(summary: dict[str, Any], start: float | None, stop: float | None) 
     return (stop - start) / 1000 if start and stop and stop >= start else None
 
 
+def _moment(stamp: float | None) -> datetime | None:
+    """Return the time of a stamp in milliseconds; Playwright's reporter writes the tests' in seconds."""
+    return parse_time(stamp / 1000 if stamp > _LAST_SECOND else stamp) if stamp else None
+
+
 def _tool(tool: object) -> str | None:
     if not isinstance(tool, dict):
         return None
@@ -133,8 +142,8 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
     classname = clean("::".join(part for part in parts if part))
     nodeid, resolved = (name, True) if "::" in name else known.resolve(classname, name, file)
     duration, start = seconds(test.get("duration")), seconds(test.get("start"))
-    retries = test.get("retries")
-    attempts = 1 + retries if isinstance(retries, int) and retries > 0 else 1
+    earlier = _earlier(test)
+    attempts = _attempts(test, earlier)
     return TestRecord(
         nodeid=nodeid,
         outcome=_OUTCOMES.get(text_of(test.get("status")), "skipped"),
@@ -144,10 +153,35 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
         resolved=resolved,
         attempts=attempts,
         duration_seconds=None if duration is None else duration / 1000,
-        started_at=parse_time(start / 1000) if start else None,
+        started_at=_moment(start),
         worker=text_of(test.get("threadId")) or None,
-        failures=_failures(test, attempts),
+        failures=(*_failures_before(earlier, attempts), *_failures(test, attempts)),
     )
+
+
+def _earlier(test: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Return the attempts that a test lists, each with its number; the last one may be among them."""
+    listed = test.get("retryAttempts")
+    attempts = [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
+    numbers = [attempt.get("attempt") for attempt in attempts]
+    return [
+        (number if isinstance(number, int) and 0 < number <= _MAX_ATTEMPTS else place, attempt)
+        for place, (number, attempt) in enumerate(zip(numbers, attempts, strict=True), start=1)
+    ]
+
+
+def _attempts(test: dict[str, Any], earlier: list[tuple[int, dict[str, Any]]]) -> int:
+    retries = test.get("retries")
+    stated = 1 + retries if isinstance(retries, int) and 0 < retries < _MAX_ATTEMPTS else 1
+    return max(stated, *(number for number, _ in earlier)) if earlier else stated
+
+
+def _failures_before(earlier: list[tuple[int, dict[str, Any]]], attempts: int) -> list[Failure]:
+    return [
+        make_failure(None, text_of(attempt.get("message")), text_of(attempt.get("trace")), attempt=number)
+        for number, attempt in earlier
+        if number < attempts and attempt.get("status") == "failed"
+    ]
 
 
 def _failures(test: dict[str, Any], attempts: int) -> tuple[Failure, ...]:

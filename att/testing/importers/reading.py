@@ -86,6 +86,10 @@ def load_json(source: Source) -> Any:
     except RecursionError:
         raise Invalid(f"{source_name(source)} is JSON nested too deeply to be a test report.") from None
     except ValueError as error:
+        if str(error).startswith("Extra data: line ") and text.lstrip()[:1] == "{":
+            raise Invalid(
+                f"{source_name(source)} holds more than one JSON value, but is no pytest report log."
+            ) from None
         raise Invalid(
             f"{source_name(source)} is not valid JSON ({error}). A truncated file cannot be imported."
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,26 @@ def test_ctrf_of_another_tool_keeps_suite_retries_and_environment() -> None:
     assert (first.nodeid, first.resolved, first.attempts, first.duration_seconds) == ("cart::sums::adds", False, 3, 1.5)
     assert (second.nodeid, second.outcome, report.counts["pending"]) == ("cart.spec.ts::later", "skipped", 1)
     assert report.metadata == {"branch": "main", "commit": "abc", "ci_url": "https://ci/1"}
+
+
+def test_each_attempt_that_ctrf_lists_has_its_failure() -> None:
+    failed = {"status": "failed", "message": "Error: slow", "duration": 1}
+    last = {"attempt": 3, "status": "passed"}
+    flaky: dict[str, Any] = {
+        "name": "a",
+        "status": "passed",
+        "retries": 2,
+        "retryAttempts": [failed, {**failed, "attempt": 2}, last],
+    }
+    broken = {"name": "b", "status": "failed", "message": "no", "retries": 1, "retryAttempts": [failed, None]}
+    summary = {"tests": 2, "passed": 1, "failed": 1, "start": 1795448406980}
+    flaky["start"] = 1795448407
+    report = parse(json.dumps({"results": {"summary": summary, "tests": [flaky, broken]}}))
+    first, second = report.tests
+    assert report.started_at is not None and first.started_at is not None
+    assert (first.started_at - report.started_at).total_seconds() == pytest.approx(0.02)
+    assert (first.outcome, first.attempts, [failure.attempt for failure in first.failures]) == ("passed", 3, [1, 2])
+    assert (second.attempts, [(f.attempt, f.message) for f in second.failures]) == (2, [(1, "Error: slow"), (2, "no")])
 
 
 @pytest.mark.parametrize(
