@@ -101,11 +101,12 @@ class ServerActor:
         self._attention.set()
         await self._until(lambda: self._is_usable() or self._ended_attempts >= wanted, seconds)
 
-    async def disconnect(self) -> None:
-        """Leave the server and stay so."""
+    async def disconnect(self, seconds: float) -> bool:
+        """Leave the server and stay so; say whether it is left, or wanted by somebody else again."""
         self._wanted = False
         self._attention.set()
-        await self._until(lambda: self.view.state == "disconnected", None)
+        await self._until(lambda: self.view.state == "disconnected", seconds)
+        return self._wanted or self.view.state == "disconnected"
 
     async def refresh(self, seconds: float) -> None:
         """Look again at what the server offers, if it is connected."""
@@ -131,7 +132,7 @@ class ServerActor:
         if self._latest is not None:
             self._latest.kill()
 
-    async def _until(self, reached: Callable[[], bool], seconds: float | None) -> None:
+    async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not reached() and not self.task.done():

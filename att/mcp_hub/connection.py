@@ -23,6 +23,8 @@ __all__ = ["Connection", "Lost", "Refused"]
 
 T = TypeVar("T")
 _SETTLE_SECONDS = 1.0
+_CLOSE_SECONDS = 10.0
+"""The client ends a program by itself within fewer."""
 
 
 class Lost(Exception):
@@ -163,7 +165,11 @@ class Connection:
         self._leave.set()
         if not self.ready.done() and not self.task.done():
             self._give_up()
-        await asyncio.wait({self.task})
+        await asyncio.wait({self.task}, timeout=_CLOSE_SECONDS)
+        if not self.task.done():
+            self.kill()
+            self.task.cancel()
+            await asyncio.wait({self.task}, timeout=_SETTLE_SECONDS)
         return self.reason
 
     def kill(self) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Failover", "Question"]
 
 T = TypeVar("T")
+_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Failover(Generic[T]):
     def _attempt(self, actor: ServerActor, later: list[ServerActor]) -> Answer[T] | None:
         began = time.monotonic()
         try:
-            value = self._loop.run(actor.ask(self._question.request, self._left()))
+            seconds = self._left()
+            value = self._loop.run(actor.ask(self._question.request, seconds), seconds)
         except Lost as error:
             if not error.delivered:
                 later.append(actor)
@@ -97,11 +99,19 @@ class Failover(Generic[T]):
         return None
 
     def _await(self, actor: ServerActor) -> None:
-        """Wait for a connection that is being made, or made anew after a session was lost."""
+        """Wait for a connection that is being made, or made anew after a session was lost.
+
+        A server over HTTP that is between two attempts may be back already: one is made at once. It says no more than
+        who asks, so nothing is done twice.
+        """
+        seconds = self._left()
         if actor.view.state == "connecting":
-            self._loop.run(actor.settled(self._left()))
+            self._loop.run(actor.settled(seconds), seconds)
         elif any(attempt.server == actor.entry.server.name for attempt in self.attempts):
-            self._loop.run(actor.connect(self._left()))
+            self._loop.run(actor.connect(seconds), seconds)
+        elif actor.view.state == "unreachable" and actor.entry.server.address is not None:
+            seconds = min(seconds, _AGAIN_SECONDS)
+            self._loop.run(actor.connect(seconds), seconds)
 
     def _is_over(self) -> bool:
         """Say whether the last attempt forbids another."""

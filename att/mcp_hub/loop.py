@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
+
+from att.errors import TimedOut, Unavailable
 
 __all__ = ["HubLoop"]
 
 T = TypeVar("T")
 _JOIN_SECONDS = 10.0
+_MARGIN_SECONDS = 5.0
+"""How long after its own deadline a piece of work may still be waited for; the loop is stuck then."""
 
 
 class HubLoop:
@@ -40,9 +45,28 @@ class HubLoop:
         if left:
             self._loop.run_until_complete(asyncio.wait(left, timeout=1))
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, from another thread, and return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Run a coroutine, which takes at most `seconds`, on the loop, from another thread, and return its result.
+
+        Raises TimedOut when there is none a margin later, Unavailable when the loop has ended, and what the work does.
+        """
+        try:
+            done: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            raise Unavailable("ATT is closing.") from None
+        try:
+            return done.result(seconds + _MARGIN_SECONDS)
+        except CancelledError:
+            raise Unavailable("ATT is closing.") from None
+        except TimeoutError:
+            if done.done():
+                raise  # by the work itself
+            done.cancel()
+            raise TimedOut(
+                f"The connections to MCP servers have not answered within {seconds + _MARGIN_SECONDS:g} s; try again, "
+                "and restart ATT if it stays so."
+            ) from None
 
     def call(self, work: Callable[[], object]) -> None:
         """Call a function on the loop soon."""

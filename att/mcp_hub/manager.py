@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from att.errors import ATTError, Conflict, Invalid, NotFound, Unavailable
+from att.errors import ATTError, Conflict, Invalid, NotFound, TimedOut, Unavailable
 from att.mcp_hub.catalogue import Catalogue, Entry, Key
 from att.mcp_hub.failover import Answer, Failover, Question
 from att.mcp_hub.importing import read_config, servers_of
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["McpHub"]
 
+_LEAVING_SECONDS = 20.0
 _log = logging.getLogger("att")
 
 
@@ -145,7 +146,7 @@ class McpHub:
         if not entry.server.enabled:
             self._catalogue.enable(entry, enabled=True)
         actor = self._actors()[entry.key]
-        self._loop.run(actor.connect(timeout))
+        self._loop.run(actor.connect(timeout), timeout)
         status = self.status(server, project)
         if status.state not in USABLE:
             raise Unavailable(
@@ -157,10 +158,15 @@ class McpHub:
         return status
 
     def disconnect(self, server: str, project: str | None = None) -> McpServerStatus:
-        """Leave a server, and stay so until it is connected again. Raises NotFound."""
+        """Leave a server, and stay so until it is connected again. Raises NotFound, TimedOut."""
         entry = self._catalogue.find(server, project)
         self._catalogue.enable(entry, enabled=False)
-        self._loop.run(self._actors()[entry.key].disconnect())
+        actor = self._actors()[entry.key]
+        if not self._loop.run(actor.disconnect(_LEAVING_SECONDS), _LEAVING_SECONDS):
+            raise TimedOut(
+                f"The MCP server {server!r} was not left within {_LEAVING_SECONDS:g} s; look at it again soon.",
+                server=server,
+            )
         return self.status(server, project)
 
     # Use
@@ -240,7 +246,8 @@ class McpHub:
         if not any(map(offers, actors)):
             actors = self._settled(server, project)
         if not any(map(offers, actors)):
-            self._loop.run(_refreshed(actors, self._settings.mcp_check_seconds))
+            seconds = self._settings.mcp_check_seconds
+            self._loop.run(_refreshed(actors, seconds), seconds)
         found = [actor for actor in actors if offers(actor)]
         if found:
             return found
@@ -256,7 +263,8 @@ class McpHub:
         actors = [self._actors()[entry.key] for entry in self._chosen(server, project)]
         connecting = [actor for actor in actors if actor.view.state == "connecting" and actor.view.snapshot is None]
         if connecting:
-            self._loop.run(_all_settled(connecting, self._settings.mcp_connect_seconds))
+            seconds = self._settings.mcp_connect_seconds
+            self._loop.run(_all_settled(connecting, seconds), seconds)
         return actors
 
     def _chosen(self, server: str | None, project: str | None) -> list[Entry]:

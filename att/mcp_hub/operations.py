@@ -146,7 +146,7 @@ class McpOperations(Operations):
         """Connect a server now, without waiting for its next attempt, and keep it connected from now on."""
         return self.hub.connect(server, project, timeout)
 
-    @operation("mcp.disconnect", post="/mcp/servers/{server}/disconnect", slow=True, errors=(NotFound,))
+    @operation("mcp.disconnect", post="/mcp/servers/{server}/disconnect", slow=True, errors=(NotFound, TimedOut))
     def disconnect(self, server: ServerName, project: Scope = None) -> McpServerStatus:
         """Disconnect a server, and leave it so until it is connected again."""
         return self.hub.disconnect(server, project)

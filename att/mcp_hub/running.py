@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from att.errors import TimedOut
 from att.mcp_hub.catalogue import Catalogue, Entry, Key
 from att.mcp_hub.loop import HubLoop
 
@@ -26,6 +27,8 @@ _GROWING = 4
 """Failures in a row of which each is told; repetitions after that are told when the reason changes."""
 _LEAVE_SECONDS = 1.0
 _KILL_SECONDS = 3.0
+_CHANGE_SECONDS = 10.0
+_WRITTEN_SECONDS = 60.0
 _log = logging.getLogger("att")
 
 
@@ -53,7 +56,7 @@ class Running:
         gone = [key for key, actor in self._actors.items() if not _same(actor.entry, configured.get(key))]
         new = [entry for key, entry in configured.items() if key not in self._actors or key in gone]
         if gone or new:
-            self.loop.run(self._change([self._actors.pop(key) for key in gone], new))
+            self.loop.run(self._change([self._actors.pop(key) for key in gone], new), _CHANGE_SECONDS)
         return dict(self._actors)
 
     async def _change(self, gone: list[ServerActor], new: list[Entry]) -> None:
@@ -78,14 +81,24 @@ class Running:
 
     def close(self) -> None:
         """End everything, and wait for that."""
-        self.loop.run(_closed([*self._actors.values(), *self._leaving]))
+        try:
+            self.loop.run(_closed([*self._actors.values(), *self._leaving]), _LEAVE_SECONDS + _KILL_SECONDS)
+        except TimedOut:
+            _log.exception("MCP servers could not be left")
         self.loop.close()
         self._writer.shutdown(wait=True)
 
     def written(self) -> None:
-        """Wait until everything that has been told so far is written down."""
+        """Wait until everything that has been told so far is written down. Raises TimedOut."""
         with suppress(RuntimeError):  # closing has waited for it, then
-            self._writer.submit(lambda: None).result()
+            written = self._writer.submit(lambda: None)
+            try:
+                written.result(_WRITTEN_SECONDS)
+            except TimeoutError:
+                raise TimedOut(
+                    f"What happened to the MCP servers was not written within {_WRITTEN_SECONDS:g} s; see whether the "
+                    "disk of ATT's data directory is slow."
+                ) from None
 
     # What actors tell, on the loop
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import psutil
 import pytest
 
 from att.errors import TimedOut, Unavailable
+from att.mcp_hub import loop as loop_module
+from att.mcp_hub.loop import HubLoop
 from att.settings import ATT
 from tests.mcp_hub.conftest import PLAIN, Bench, free_port
 from tests.support.waiting import eventually
@@ -120,20 +123,53 @@ def test_pauses_between_attempts_grow_to_eight_seconds() -> None:
 
 
 @pytest.mark.parametrize("era", ["handshake", "2026-07-28"])
-def test_a_restarted_http_server_is_used_again_at_the_next_call(bench: Bench, era: str) -> None:
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_restarted_http_server_is_used_again_at_the_very_next_call(bench: Bench, era: str, noticed: bool) -> None:
     server = bench.serve("web", era)
     bench.hub.add("web", address=server.url)
     bench.healthy("web")
     server.kill()
+    if noticed:
+        eventually(lambda: bench.hub.status("web").failures >= 3, 40)  # the next attempt comes after four seconds
     server.start()
-    assert eventually(lambda: _answered(bench)) == "web"
+    assert bench.hub.call("who", {}, "web").text == "web"
 
 
-def _answered(bench: Bench) -> str:
-    try:
-        return bench.hub.call("who", {}, "web").text
-    except Unavailable:
-        return ""
+def test_a_call_to_an_http_server_that_stays_away_says_so(bench: Bench) -> None:
+    server = bench.serve("web")
+    bench.hub.add("web", address=server.url)
+    bench.healthy("web")
+    server.kill()
+    eventually(lambda: bench.state("web") == "unreachable", 40)
+    with pytest.raises(Unavailable, match="web skipped"):
+        bench.hub.call("who", {}, "web")
+
+
+def test_who_waits_for_a_loop_that_is_stuck_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "_MARGIN_SECONDS", 0.1)
+    loop, release, ran = HubLoop(), threading.Event(), threading.Event()
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        ran.set()
+        return 7
+
+    async def too_long() -> None:
+        raise TimeoutError("its own")
+
+    assert loop.run(work(), 30) == 7
+    with pytest.raises(TimeoutError, match="its own"):
+        loop.run(too_long(), 30)
+    ran.clear()
+    loop.call(lambda: release.wait(60))
+    with pytest.raises(TimedOut, match="have not answered"):
+        loop.run(work(), 0.1)
+    release.set()
+    assert loop.run(asyncio.sleep(0, "again"), 30) == "again"
+    assert not ran.is_set(), "nobody waits for it any more, so it is not done"
+    loop.close()
+    with pytest.raises(Unavailable, match="closing"):
+        loop.run(work(), 30)
 
 
 def test_a_session_that_the_server_forgot_is_made_anew_within_the_same_call(tmp_path: Path, bench: Bench) -> None:
