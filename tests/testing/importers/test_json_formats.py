@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from typing import Any
 
 import pytest
 
@@ -173,7 +172,8 @@ def test_each_attempt_that_ctrf_lists_has_its_failure() -> None:
     flaky["start"] = 1795448407
     report = parse(json.dumps({"results": {"summary": summary, "tests": [flaky, broken]}}))
     first, second = report.tests
-    assert report.started_at is not None and first.started_at is not None
+    assert report.started_at is not None
+    assert first.started_at is not None
     assert (first.started_at - report.started_at).total_seconds() == pytest.approx(0.02)
     assert (first.outcome, first.attempts, [failure.attempt for failure in first.failures]) == ("passed", 3, [1, 2])
     assert (second.attempts, [(f.attempt, f.message) for f in second.failures]) == (2, [(1, "Error: slow"), (2, "no")])
