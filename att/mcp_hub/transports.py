@@ -16,6 +16,7 @@ from mcp.client.stdio import StdioServerParameters, get_default_environment, std
 from mcp.client.streamable_http import streamable_http_client
 
 from att.errors import Unavailable
+from att.locking import require_posix
 from att.mcp_hub import leash
 from att.mcp_hub.tail import ErrorTail
 
@@ -67,10 +68,12 @@ async def open_transport(
 ) -> AsyncIterator[TransportStreams]:
     """Open the streams to a server.
 
-    Raises Unavailable when its program does not exist, Invalid when a secret cannot be read.
+    Raises Unavailable when its program does not exist, Invalid when a secret cannot be read, and NotSupported for a
+    program on Windows.
     """
     async with AsyncExitStack() as stack:
         if server.command is not None:
+            require_posix()
             streams = stdio_client(_program(server, resolver), errlog=tail.file)
         else:
             headers = resolver.texts(server.headers)

@@ -12,6 +12,7 @@ WITHOUT_POSIX = """
 import importlib, os, pathlib, signal, sys, tempfile
 import posix
 # These know Windows themselves.
+import mcp.client.stdio, mcp.client.streamable_http
 import att, sqlalchemy, pydantic, psutil, traitlets, jupyter_core.paths, logging, sqlite3
 sys.modules["nt"] = posix
 for name in ("fcntl", "posix", "resource", "termios", "pwd", "grp"):
@@ -22,6 +23,10 @@ for name in ("SIGKILL", "SIGBUS", "SIGXCPU", "SIGXFSZ", "SIGCHLD", "SIGHUP"):
     delattr(signal, name)
 for name in ("client.session", "client.discovery", "domains", "surfaces.rest", "cli", "runtime.launcher", "workspace"):
     importlib.import_module(f"att.{name}")
+
+import att.mcp_hub, pkgutil
+for module in pkgutil.iter_modules(att.mcp_hub.__path__):
+    importlib.import_module(f"att.mcp_hub.{module.name}")
 
 from att.runtime.launcher import Launcher, LaunchSpec
 folder = pathlib.Path(tempfile.gettempdir())
