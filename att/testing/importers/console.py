@@ -31,6 +31,7 @@ _COUNT = re.compile(r"(\d+) ([a-z][a-z _-]*)")
 _FENCED = re.compile(r"([=!])\1* (.*\S) \1+")
 _HEADER = re.compile(r"[.FEsxXRu,y-]*(=+ test session starts =+)")
 """With -s the header of a session that a test ran stands behind the progress of the session around it."""
+_BLOCK = re.compile(r"_{2,} \S.* _{2,}")
 _CAPTURED = re.compile(r"-+ Captured .* -+")
 _PROGRESS = re.compile(
     r"(?:\S.* )?(?:[.FEsxXRu,y-]+|PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN|SUB\w+)(?: \(.*\))?"
@@ -138,7 +139,7 @@ def _advance(session: _Open, line: str) -> None:
     if final is not None and (session.final is None or session.doubted):
         session.doubted = (session.captured and session.final is None) or (session.headed and line[:1] != "=")
         session.final = final
-    elif _is_evidence(line):
+    elif _is_evidence(line) or (session.doubted and _BLOCK.fullmatch(line)):
         session.revoked = session.revoked or session.final is not None
         session.final = None
     elif session.final is not None and not session.headed and _LETTERS.fullmatch(line):

@@ -101,5 +101,7 @@ def _is_common(pattern: re.Pattern[str], sample: list[str]) -> bool:
 
 def _shape(prefix: str) -> re.Pattern[str]:
     """Return a pattern of the prefix with any numbers, and without the blanks that a line without text has lost."""
-    shape = re.sub(r"\d+", r"\\d+", re.escape(prefix))
-    return re.compile(re.sub(r"(?:\\ )+$", r" *", shape))
+    bare = prefix.rstrip(" ")
+    shape = re.sub(r"\d+", r"\\d+", re.escape(bare))
+    blanks = len(prefix) - len(bare)
+    return re.compile(f"{shape}(?: {{1,{blanks}}}|$)" if blanks else shape)

@@ -264,3 +264,15 @@ def test_a_session_of_pytest_sugar_ends_with_its_results() -> None:
 def test_a_summary_printed_around_an_error_of_usage_is_no_result(error: str) -> None:
     with pytest.raises(Invalid, match=r"usage error|conftest"):
         parse(f"conftest says\n{error}  rootdir: /r\n\n3 passed in 0.01s\n")
+
+
+def test_a_log_cut_off_inside_captured_output_is_refused() -> None:
+    fake = "============================== 99 passed in 0.03s ==============================\n"
+    captured = f"----------------------------- Captured stdout call -----------------------------\n{fake}"
+    failures = "=================================== FAILURES ===================================\n"
+    block = "___________________________________ test_b ____________________________________\n\n    def test_b():\n"
+    head = f"{HEADER}collected 2 items\n\ntests/test_o.py FF      [100%]\n\n{failures}"
+    with pytest.raises(Invalid, match="cut off"):
+        parse(f"{head}{captured}{block}")
+    with pytest.raises(Invalid):
+        parse("Got:\n    1 passed in 0.10s\n    2 passed in 0.10s\n")
