@@ -14,7 +14,7 @@ import { mismatch } from './version';
 /** `absent`: the server does not serve ATT. */
 export type Connection = 'connecting' | 'connected' | 'disconnected' | 'absent';
 
-const KINDS = ['project', 'runtime', 'test.started', 'test.progress', 'test.ended', 'supervisor'];
+const KINDS = ['project', 'runtime', 'test.started', 'test.progress', 'test.ended', 'test.imported', 'supervisor'];
 const IN_A_PAGE = 500;
 
 /** One stream for the whole page; every view reads from here and hears of changes by the signals. */

@@ -32,8 +32,12 @@ export class TestRuns {
     }
   }
 
-  /** Take in what an event tells of a run. */
+  /** Take in what an event tells of a run; of loaded reports one may be the latest now. */
   hear(id: string, { kind, run_id, data }: Event): void {
+    if (kind === 'test.imported') {
+      void this.read([id]);
+      return;
+    }
     const before = this._runs.get(id);
     const same = before?.run_id === run_id ? before : {};
     const state = kind === 'test.ended' ? {} : { state: 'running' };
