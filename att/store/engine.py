@@ -19,6 +19,8 @@ __all__ = ["Changes", "Store"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 15.0
+_RUNS_FROM = 1
+"""The oldest schema whose ATT still runs on the present one. Additive migrations leave it as it is."""
 
 
 class Store:
@@ -32,7 +34,8 @@ class Store:
         """Open the database at `path`, making and migrating it when needed.
 
         `network` keeps a rollback journal instead of the write-ahead log, which network file systems cannot share.
-        Raises Unavailable when the file cannot be opened, Conflict when a newer ATT has written it.
+        One that a newer ATT has migrated is used as it is, when that says that this one still runs on it. Raises
+        Unavailable when the file cannot be opened, Conflict when it needs a newer ATT.
         """
         self.path = path
         self._network = network
@@ -97,19 +100,22 @@ class Store:
         lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             flock(lock, LOCK_EX)
-            current = self._revision()
+            current, runs_from = self._revision()
             if current is not None and current > head:
-                raise Conflict(f"{self.path} was written by a newer ATT (schema {current}); upgrade jupyter-att.")
-            if current != head:
+                if not 0 < runs_from <= int(head):
+                    raise Conflict(f"{self.path} was written by a newer ATT (schema {current}); upgrade jupyter-att.")
+            elif (current, runs_from) != (head, _RUNS_FROM):
                 self._upgrade()
         finally:
             os.close(lock)
 
-    def _revision(self) -> str | None:
+    def _revision(self) -> tuple[str | None, int]:
+        """Return the schema, and the oldest one whose ATT runs on it; 0 when nobody has written that."""
         with self.read() as connection:
             if not inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                return None, 0
+            runs_from = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar(), int(runs_from)
 
     def _upgrade(self) -> None:
         from alembic import command
@@ -120,6 +126,7 @@ class Store:
         with self.write() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            connection.exec_driver_sql(f"PRAGMA user_version={_RUNS_FROM}")
 
 
 class Changes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ def old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert not inspect(connection).has_table("test_runs")
     store.close()
     return path
+
+
+@pytest.mark.parametrize("file", sorted((Path(att.store.__file__).parent / "migrations/versions").glob("[0-9]*.py")))
+def test_migrations_only_add_so_that_the_release_before_still_runs(file: Path) -> None:
+    done = set(re.findall(r"\bop\.(\w+)", file.read_text()))
+    assert done <= {"create_table", "create_index", "add_column"}, "else raise _RUNS_FROM in engine.py"
 
 
 def test_a_database_of_the_first_release_gets_a_history_and_keeps_its_rows(old_database: Path) -> None:

@@ -69,13 +69,30 @@ def test_a_write_on_any_other_connection_is_noticed_once(store: Store) -> None:
         assert [changes.any(), changes.any()] == [True, False]
 
 
-def test_a_database_of_a_newer_att_is_refused_with_the_way_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs_from", [0, 9999])
+def test_a_database_that_needs_a_newer_att_is_refused_with_the_way_out(tmp_path: Path, runs_from: int) -> None:
     store = Store(tmp_path / "att.db")
     with store.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text(f"PRAGMA user_version={runs_from}"))
     store.close()
     with pytest.raises(Conflict, match=r"newer ATT .*upgrade jupyter-att"):
         Store(tmp_path / "att.db")
+
+
+def test_the_release_before_runs_on_a_database_that_a_newer_one_has_added_to(tmp_path: Path) -> None:
+    store = Store(tmp_path / "att.db")
+    with store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("CREATE TABLE later (id INTEGER PRIMARY KEY)"))
+        connection.execute(text("ALTER TABLE events ADD COLUMN later TEXT"))
+    store.close()
+    before = Store(tmp_path / "att.db")
+    with before.write() as connection:
+        connection.execute(insert(tables.events).values(at=now(), **ROW))
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    assert count(before) == 1
+    before.close()
 
 
 def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
