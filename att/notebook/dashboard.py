@@ -13,7 +13,7 @@ from att.notebook.event_list import EventList
 from att.notebook.health_strip import HealthStrip
 from att.notebook.history_chart import TestHistoryChart
 from att.notebook.logview import LogView
-from att.notebook.markup import Markup, empty
+from att.notebook.markup import Markup, empty, old
 from att.notebook.mcp_panel import McpPanel
 from att.notebook.panel import Panel, button
 from att.notebook.picker import ProjectPicker
@@ -73,7 +73,8 @@ class Dashboard(Panel):
             head = "<span class='att-strip-name'>tests</span><span class='att-busy'>◐ running</span>"
             when = f"{run.finished} of {run.collected}" if run.collected else ""
         told = f"<span class='att-faint att-small'>{escape(when)}</span>"
-        self.last_tests.html = f"<div class='att-flex'>{head}{counts_html(run)}{told}</div>"
+        row = f"<div class='att-flex'>{head}{counts_html(run)}{told}</div>"
+        self.last_tests.html = row if value.error is None else old(row)
 
     def close(self) -> None:
         """Close every panel; the project goes on."""

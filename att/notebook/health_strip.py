@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from att.notebook.markup import Markup, empty
+from att.notebook.markup import Markup, empty, old
 from att.notebook.panel import Panel
 from att.notebook.topics import ProjectTopic, ProjectValue
 from att.runtime.models import ProbeResult, RuntimeStatus
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["HealthStrip"]
 
 _TICKS = 60
-_OLD = "As it was when ATT last answered; probes go on where the project is supervised."
+_OLD = "As it was when ATT last told."
 _WORDS = {"pass": "passed", "fail": "failed", "error": "could not run"}
 _SIGNS = {"pass": ("good", "✓"), "fail": ("bad", "✗"), "error": ("odd", "?")}
 
@@ -39,7 +39,7 @@ class HealthStrip(Panel):
         rows = "".join(_row(f"{role} {kind}", found) for (role, kind), found in _grouped(value.probes).items())
         strips = f"<div class='att-strips'>{rows}</div>" if rows else _nothing(value.status)
         if value.error is not None:
-            strips = f"<div class='att-lost'>{strips}</div><div class='att-faint att-small'>{_OLD}</div>"
+            strips = f"{old(strips)}<div class='att-faint att-small'>{_OLD}</div>"
         self.strip.html = strips
 
 

@@ -44,7 +44,7 @@ class TestHistoryChart(Panel):
         self.suite = ipywidgets.Dropdown(options=_SUITES, value="", description="Suite", tooltip="Which suite")
         again = button("Refresh", "refresh", self._load, tip="Fetch the history again")
         self.said = Markup("<div class='att-faint' role='status'>Drawing…</div>")
-        self.image = ipywidgets.Image(format="png", tooltip=f"Test history of {project.id}")
+        self.image = ipywidgets.Image(format="png")
         self.image.layout.display = "none"
         self._changed: int | None = None
         self._wanted = 0

@@ -9,10 +9,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from att.errors import ATTError, Unavailable
+from att.errors import ATTError, NotFound, Unavailable
 from att.notebook.looks import script, styles
 
-__all__ = ["Markup", "alert", "badge", "empty", "facts", "lost"]
+__all__ = ["Markup", "alert", "badge", "empty", "facts", "lost", "old"]
 
 
 class Markup(anywidget.AnyWidget):
@@ -61,9 +61,16 @@ def lost(error: ATTError | None, stale: str = "") -> str:
     """Return why something could not be read anew, or nothing; `stale` says what is old now."""
     if error is None:
         return ""
-    again = "It is tried again by itself." if isinstance(error, Unavailable) else ""
-    more = " ".join(filter(None, [stale, again]))
+    follows = "It is tried again by itself." if isinstance(error, Unavailable) else ""
+    if isinstance(error, NotFound):
+        follows = "Close this view, or make the project again: then it goes on."
+    more = " ".join(filter(None, [stale, follows]))
     return alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>" + (f"<p>{escape(more)}</p>" if more else ""))
+
+
+def old(html: str) -> str:
+    """Return HTML without its colours, since it tells of earlier."""
+    return f"<div class='att-lost'>{html}</div>"
 
 
 def empty(title: str, hint: str = "") -> str:

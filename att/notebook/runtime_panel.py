@@ -10,7 +10,7 @@ import ipywidgets
 
 from att.client.wording import brief, log_line
 from att.errors import NotFound
-from att.notebook.markup import Markup, alert, badge, facts, lost
+from att.notebook.markup import Markup, alert, badge, facts, lost, old
 from att.notebook.panel import Panel, button
 from att.notebook.tones import health_badge, state_badge
 from att.notebook.topics import ProjectTopic, ProjectValue
@@ -61,7 +61,7 @@ class RuntimePanel(Panel):
             self.head.html = _title(self.project.id, [badge("bad", "✗ not reachable")])
         else:
             known = _title(self.project.id, _badges(status)) + _facts(status, value)
-            self.head.html = known if value.error is None else f"<div class='att-lost'>{known}</div>"
+            self.head.html = known if value.error is None else old(known)
             living, gone = status.state in _LIVING, isinstance(value.error, NotFound)
             self.start.disabled = living or gone
             self.stop.disabled = not living or gone

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from att.client.wording import brief
-from att.errors import Invalid
-from att.notebook.markup import Markup, badge, empty, lost
+from att.errors import Invalid, NotFound
+from att.notebook.markup import Markup, badge, empty, lost, old
 from att.notebook.panel import Panel, button
 from att.notebook.tones import OUTCOMES, status_badge
 from att.notebook.topics import TestsTopic, TestsValue
@@ -89,15 +89,17 @@ class TestRunPanel(Panel):
     def _draw(self, value: TestsValue) -> None:
         run = self.latest = value.run
         running = run is not None and run.state == "running"
-        self.run.disabled, self.cancel.disabled = running, not running
-        self.rerun.disabled = running or run is None or not (run.failed or run.errors)
+        deleted = isinstance(value.error, NotFound)
+        self.run.disabled, self.cancel.disabled = running or deleted, not running or deleted
+        self.rerun.disabled = running or deleted or run is None or not (run.failed or run.errors)
         gone = lost(value.error, "What stands below is how it was before." if run else "")
         if run is None:
             hint = "Run tests starts pytest with the project's own Python; every result is kept."
             self.result.html = gone or empty("No test run yet", hint)
         else:
             head = _running(run) if running else _ended(run)
-            self.result.html = gone + head + _failures(run) + _results(value.outcomes, run.finished)
+            told = head + _failures(run) + _results(value.outcomes, run.finished)
+            self.result.html = gone + (old(told) if value.error else told)
 
 
 def counts_html(run: TestRun) -> str:
