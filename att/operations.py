@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, Unpack, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from att.errors import ATTError, Invalid, NotFound
 from att.models import Page, Run
@@ -157,7 +158,7 @@ class Operation:
             hint = self._hints[raw.name]
             if raw.kind is inspect.Parameter.VAR_KEYWORD:
                 for name, annotation in _unpacked(hint).items():
-                    found[name] = self._parameter(name, annotation, ...)
+                    found[name] = self._parameter(name, annotation, _declared_default(annotation))
             else:
                 found[raw.name] = self._parameter(raw.name, hint, raw.default)
         return found
@@ -261,6 +262,12 @@ class Operation:
 def _unpacked(hint: Any) -> dict[str, Any]:
     inner = get_args(hint)[0] if get_origin(hint) is Unpack else hint
     return typing.get_type_hints(inner, include_extras=True)
+
+
+def _declared_default(annotation: Any) -> Any:
+    """Return the default that an unpacked argument's `Field` declares; without one, leaving it out says something."""
+    fields = [m for m in get_args(annotation)[1:] if isinstance(m, FieldInfo)]
+    return next((field.default for field in fields if not field.is_required()), ...)
 
 
 REGISTRY: dict[str, Operation] = {}

@@ -56,10 +56,10 @@ class HistoryArguments(_Arguments):
     """Arguments of the test history."""
 
     part: Annotated[Part, Field(description="Read runs, results and failures in this order, then tests.")]
-    since: Since = "90d"
-    until: Until = None
-    branch: Branch = None
-    suite: TestSuite = None
+    since: Since
+    until: Until
+    branch: Branch
+    suite: TestSuite
 
 
 class ProjectHistoryArguments(HistoryArguments):

@@ -40,6 +40,11 @@ class ItemPage(Page):
     items: list[int]
 
 
+class Which(TypedDict, total=False):
+    size: Annotated[int, Field(default=7)]
+    name: Annotated[str | None, Field(default=None)]
+
+
 class Making(Run):
     status_operation: ClassVar[str] = "sample.state"
     cancel_operation: ClassVar[str] = "sample.stop"
@@ -65,6 +70,11 @@ def sample() -> Iterator[Operations]:
         def read(self, project: ProjectId, cursor: Cursor = None, limit: Limit = 3) -> ItemPage:
             """Read samples."""
             return ItemPage(items=[limit], cursor=cursor, has_more=False)
+
+        @operation("sample.count", get="/projects/{project}/sample/count")
+        def count(self, project: ProjectId, limit: Limit = 3, **which: Unpack[Which]) -> ItemPage:
+            """Count samples."""
+            return ItemPage(items=[limit, which.get("size", -1)], cursor=which.get("name"), has_more=False)
 
         @operation("sample.state", get="/projects/{project}/sample/state")
         def state(self, project: ProjectId) -> Making:
@@ -94,6 +104,20 @@ def test_keywords_of_a_typed_dict_become_arguments_that_may_be_left_out(sample: 
         ("name", "body", False, True, False),
     ]
     assert make.parameters["size"].description == "How large."
+
+
+def test_keywords_of_a_typed_dict_with_a_default_have_it(sample: Operations) -> None:
+    count = declared(sample, "count")
+    assert [(p.name, p.default, p.required, p.omittable) for p in count.parameters.values()][1:] == [
+        ("limit", 3, False, False),
+        ("size", 7, False, False),
+        ("name", None, False, False),
+    ]
+    assert count.call(sample, count.validate({"project": "demo"})) == ItemPage(
+        items=[3, 7], cursor=None, has_more=False
+    )
+    with pytest.raises(Invalid, match="size"):
+        count.validate({"project": "demo", "size": None})
 
 
 def test_leaving_out_and_giving_null_are_different(sample: Operations) -> None:

@@ -64,7 +64,12 @@ class HistoryManager:
     # Reading
 
     def select(
-        self, project: str, since: str | None, until: str | None, branch: str | None, suite: str | None
+        self,
+        project: str,
+        since: str | None = None,
+        until: str | None = None,
+        branch: str | None = None,
+        suite: str | None = None,
     ) -> Selection:
         """Return a selection of a project's runs, all ended ones included. Raises NotFound and Invalid."""
         self._registry.get(project)

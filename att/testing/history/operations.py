@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 from pydantic import BeforeValidator, Field
 
@@ -23,16 +23,18 @@ MOST_REPORTS = 10_000
 Since = Annotated[
     str,
     Field(
+        default="90d",
         min_length=1,
         max_length=40,
         description="Only runs since then: a length of time back from now such as '90d', or an ISO 8601 time; 'all'.",
     ),
 ]
 Until = Annotated[
-    str | None, Field(min_length=1, max_length=40, description="Only runs before then, given like `since`.")
+    str | None,
+    Field(default=None, min_length=1, max_length=40, description="Only runs before then, given like `since`."),
 ]
-Branch = Annotated[str | None, Field(max_length=1000, description="Only runs of this git branch.")]
-TestSuite = Annotated[str | None, Field(max_length=4096, description="Only runs of this suite.")]
+Branch = Annotated[str | None, Field(default=None, max_length=1000, description="Only runs of this git branch.")]
+TestSuite = Annotated[str | None, Field(default=None, max_length=4096, description="Only runs of this suite.")]
 Nodeid = Annotated[str, Field(min_length=1, max_length=4096, description="pytest's id of the test.")]
 RunName = Annotated[str, Field(min_length=1, max_length=1000, description="A run id, a commit or a branch.")]
 Ratio = Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)]
@@ -54,6 +56,15 @@ Window = Annotated[
 ]
 
 
+class Which(TypedDict, total=False):
+    """Of which runs a question is asked."""
+
+    since: Since
+    until: Until
+    branch: Branch
+    suite: TestSuite
+
+
 class TestHistoryOperations(Operations):
     """What all test runs together say, the loading of reports from elsewhere, and how long runs are kept."""
 
@@ -71,14 +82,11 @@ class TestHistoryOperations(Operations):
         freq: Annotated[
             str, Field(max_length=20, description="Period: h, 6h, D, W, ME, ...; 'run' counts each run by itself.")
         ] = "D",
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Count what passed in every period, with the bounds of the pass rate."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.pass_rate(chosen, limit, None if freq == "run" else freq)
 
     @operation(
@@ -93,14 +101,11 @@ class TestHistoryOperations(Operations):
         project: ProjectId,
         min_runs: Annotated[int, Field(ge=1, le=100_000, description="Below it a test is 'insufficient'.")] = 10,
         outage_share: OutageShare = 0.25,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Score every test by how often it fails although it would pass, flaky tests first."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.table(chosen, limit, "flaky", min_runs=min_runs, outage_share=outage_share)
 
     @operation(
@@ -114,14 +119,11 @@ class TestHistoryOperations(Operations):
         self,
         project: ProjectId,
         q: Annotated[float, Field(gt=0, lt=1, description="Quantile of the durations to rank by.")] = 0.95,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Rank the tests by their slow executions."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.table(chosen, limit, "slowest", q=q)
 
     @operation(
@@ -139,14 +141,11 @@ class TestHistoryOperations(Operations):
         min_ratio: Annotated[Ratio, Field(description="Least growth of the median, as a factor.")] = 1.25,
         min_delta_seconds: Annotated[Seconds, Field(description="Least growth of the median, in seconds.")] = 0.1,
         max_p: Annotated[float, Field(gt=0, le=1, description="Most probability that it is chance.")] = 0.01,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Find the tests whose recent passing executions are slower than those before."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.table(
             chosen,
             limit,
@@ -169,14 +168,11 @@ class TestHistoryOperations(Operations):
         self,
         project: ProjectId,
         nodeid: Annotated[Nodeid | None, Field(description="The test; null is every test that fails now.")] = None,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Say between which commits tests broke: the newest change from passing to failing, on each branch."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.table(chosen, limit, "first_failed", nodeid=nodeid)
 
     @operation(
@@ -194,14 +190,11 @@ class TestHistoryOperations(Operations):
         min_ratio: Annotated[Ratio, Field(description="Least growth of a duration to be told, as a factor.")] = 1.5,
         min_delta_seconds: Annotated[Seconds, Field(description="Least growth to be told, in seconds.")] = 0.1,
         unchanged: Annotated[bool, Field(description="Tell the tests without a change, too.")] = False,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Say what differs in run `b` from run `a`: broken, fixed, new, removed and slower tests."""
-        chosen = self.history.select(project, since, until, branch, suite)
+        chosen = self.history.select(project, **which)
         return self.history.compare(
             chosen, limit, a, b, min_ratio=min_ratio, min_delta_seconds=min_delta_seconds, unchanged=unchanged
         )
@@ -216,14 +209,11 @@ class TestHistoryOperations(Operations):
     def failure_groups(
         self,
         project: ProjectId,
-        since: Since = "90d",
-        until: Until = None,
-        branch: Branch = None,
-        suite: TestSuite = None,
         limit: Limit = 500,
+        **which: Unpack[Which],
     ) -> Table:
         """Group failures by their cause, the most frequent first."""
-        return self.history.failure_groups(self.history.select(project, since, until, branch, suite), limit)
+        return self.history.failure_groups(self.history.select(project, **which), limit)
 
     @operation(
         "test.import",

@@ -219,8 +219,8 @@ def test_more_results_than_fit_into_one_answer_are_refused_with_what_to_do(home:
     parts = (workspace.registry, workspace.history, workspace.events, place, workspace.tests.settle)
     careful = HistoryManager(*parts, most_results=5)
     with pytest.raises(TooLarge, match="6 results"):
-        careful.table(careful.select("demo", "all", None, None, None), 10, "slowest")
-    assert careful.table(careful.select("demo", "2026-03-02", None, None, None), 10, "slowest").rows == 2
+        careful.table(careful.select("demo", "all"), 10, "slowest")
+    assert careful.table(careful.select("demo", "2026-03-02"), 10, "slowest").rows == 2
 
 
 def test_every_stored_sample_is_loaded_or_refused_with_a_reason(home: House) -> None:
