@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from att.testing.duck.database import Database
 from att.testing.duck.executions import ExecutionTable
 from att.testing.exports.parquet import read_frame
 from att.testing.exports.places import Place
+from att.testing.history.questions import Questions
 
 if TYPE_CHECKING:
     from att.testing.history.history import History
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DuckHistory"]
 
 
-class DuckHistory:
+class DuckHistory(Questions):
     """A history in Parquet files with the methods of `History`; every table equals the one over frames.
 
     Only `runs` is held in memory. The first question joins the results to their runs and keeps them as numbers in a
@@ -58,79 +59,48 @@ class DuckHistory:
     def _executions(self) -> ExecutionTable:
         return ExecutionTable(self._database, self.runs)
 
-    def pass_rate(self, freq: str | None = "D") -> pd.DataFrame:
-        return analysis.pass_rate(self.runs, freq)
+    def _answer(self, name: str, /, **given: Any) -> pd.DataFrame:
+        answer: pd.DataFrame = getattr(self, f"_{name}")(**given)
+        return answer
 
-    def flaky(self, min_runs: int = 10, *, outage_share: float = 0.25) -> pd.DataFrame:
+    def _of(self, runs: pd.DataFrame) -> Self:
+        """Return the history of these runs, with a database of its own."""
+        return type(self)(self._place, **self._how, runs=runs)
+
+    def _flaky(self, min_runs: int, outage_share: float) -> pd.DataFrame:
         return questions.flaky(self._executions, min_runs, outage_share)
 
-    def slowest(self, q: float = 0.95) -> pd.DataFrame:
+    def _slowest(self, q: float) -> pd.DataFrame:
         check_quantile(q)
         return questions.slowest(self._executions, q)
 
-    def regressions(
-        self,
-        recent: Window = 10,
-        baseline: Window = 50,
-        min_ratio: float = 1.25,
-        min_delta_seconds: float = 0.1,
-        *,
-        max_p: float = 0.01,
-    ) -> pd.DataFrame:
+    def _regressions(self, recent: Window, baseline: Window, **least: float) -> pd.DataFrame:
         bounds = window_bounds(self._executions.runs, recent, baseline)
-        return questions.regressions(self._executions, *bounds, min_ratio, min_delta_seconds, max_p)
+        return questions.regressions(self._executions, *bounds, **least)
 
-    def first_failed(self, nodeid: str | None = None) -> pd.DataFrame:
+    def _first_failed(self, nodeid: str | None) -> pd.DataFrame:
         if nodeid is not None:
             self._require_test(nodeid)
         return questions.first_failed(self._executions, nodeid)
 
-    def compare(
-        self,
-        a: str,
-        b: str,
-        *,
-        min_ratio: float = 1.5,
-        min_delta_seconds: float = 0.1,
-        unchanged: bool = False,
-    ) -> pd.DataFrame:
+    def _compare(self, a: str, b: str, **how: Any) -> pd.DataFrame:
         sides = [find_run(self.runs, name) for name in (a, b)]
         runs = pd.concat([run_and_shards(self.runs, side) for side in sides]).drop_duplicates("run_id")
-        how: dict[str, Any] = {"min_ratio": min_ratio, "min_delta_seconds": min_delta_seconds, "unchanged": unchanged}
         return analysis.compare(runs, self._results_where("run_id IN (SELECT run_id FROM wanted)", runs), *sides, **how)
 
-    def balance(self, n: int, *, nodeids: Iterable[str] | None = None, together: Together = "auto") -> pd.DataFrame:
+    def _balance(self, n: int, nodeids: Iterable[str] | None, together: Together) -> pd.DataFrame:
         check_shards(n)
         return balanced(questions.past(self._executions), n, nodeids=nodeids, together=together)
 
-    def failure_groups(self) -> pd.DataFrame:
+    def _failure_groups(self) -> pd.DataFrame:
         return causes.failure_groups(self._database, self.runs)
 
-    def outages(self, outage_share: float = 0.25) -> pd.DataFrame:
+    def _outages(self, outage_share: float) -> pd.DataFrame:
         return outage_table(self._executions.runs, *self._executions.failing, outage_share)
 
-    def timeline(self, nodeid: str) -> pd.DataFrame:
+    def _timeline(self, nodeid: str) -> pd.DataFrame:
         self._require_test(nodeid)
         return analysis.timeline(self.runs, self._results_of(nodeid), nodeid)
-
-    def select(
-        self,
-        *,
-        project: str | None = None,
-        branch: str | None = None,
-        suite: str | None = None,
-        source: str | None = None,
-        since: str | pd.Timestamp | None = None,
-        until: str | pd.Timestamp | None = None,
-    ) -> DuckHistory:
-        """Return the history of the runs that match all that is given, as `att.testing.analysis.select` chooses them.
-
-        It has a database of its own. Raises `NotFound` with close names, and `Invalid` for a time that cannot be read.
-        """
-        chosen = analysis.select(
-            self.runs, project=project, branch=branch, suite=suite, source=source, since=since, until=until
-        )
-        return DuckHistory(self._place, **self._how, runs=chosen)
 
     def sql(self, query: str, *values: Any) -> pd.DataFrame:
         """Return the answer to a question in SQL about the views `runs`, `results` and `failures` of the whole export.
@@ -190,19 +160,3 @@ class DuckHistory:
         order = "ORDER BY filename, file_row_number"
         table = self._database.frame(f"SELECT {names} FROM results WHERE {condition} {order}", *values)
         return analysis.conform(table, "results")
-
-
-# What an answer holds does not depend on who computes it.
-for _name in (
-    "balance",
-    "compare",
-    "failure_groups",
-    "first_failed",
-    "flaky",
-    "outages",
-    "pass_rate",
-    "regressions",
-    "slowest",
-    "timeline",
-):
-    getattr(DuckHistory, _name).__doc__ = getattr(analysis, _name).__doc__

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import pandas as pd
 
 from att.testing import analysis, exports
-from att.testing.analysis.balancing import Together
 from att.testing.analysis.executions import whole_runs
-from att.testing.analysis.regression import Window
 from att.testing.exports.places import PlaceName
 from att.testing.history.plots import Plots
+from att.testing.history.questions import Questions, explained_by
 
 __all__ = ["History"]
 
-F = TypeVar("F", bound=Callable[..., Any])
 _BOX = "style='font-size:13px;color:inherit;background:transparent'"
 _CELL = "style='text-align:left;vertical-align:top;padding:2px 12px 2px 0'"
 
 
-def _explained_by(function: Callable[..., Any]) -> Callable[[F], F]:
-    """Give a method the documentation of the function that it calls with the history's frames."""
-
-    def dress(method: F) -> F:
-        method.__doc__ = function.__doc__
-        return method
-
-    return dress
-
-
-class History:
+class History(Questions):
     """Runs, results and failures of one project or several, and the analysis functions as methods over them.
 
     `runs`, `results` and `failures` are DataFrames; `att.testing.analysis.describe("runs")` tells their columns and
@@ -64,107 +51,29 @@ class History:
         """The charts: `trend()`, `heatmap()`, `slowest()`, `duration(nodeid)`, `failures()`."""
         return Plots(self.runs, self.results, self.failures)
 
-    @_explained_by(analysis.pass_rate)
-    def pass_rate(self, freq: str | None = "D") -> pd.DataFrame:
-        return analysis.pass_rate(self.runs, freq)
+    def _answer(self, name: str, /, **given: Any) -> pd.DataFrame:
+        frame = self.failures if name == "failure_groups" else self.results
+        answer: pd.DataFrame = getattr(analysis, name)(self.runs, frame, **given)
+        return answer
 
-    @_explained_by(analysis.flaky)
-    def flaky(self, min_runs: int = 10, *, outage_share: float = 0.25) -> pd.DataFrame:
-        return analysis.flaky(self.runs, self.results, min_runs, outage_share=outage_share)
-
-    @_explained_by(analysis.slowest)
-    def slowest(self, q: float = 0.95) -> pd.DataFrame:
-        return analysis.slowest(self.runs, self.results, q)
-
-    @_explained_by(analysis.regressions)
-    def regressions(
-        self,
-        recent: Window = 10,
-        baseline: Window = 50,
-        min_ratio: float = 1.25,
-        min_delta_seconds: float = 0.1,
-        *,
-        max_p: float = 0.01,
-    ) -> pd.DataFrame:
-        return analysis.regressions(
-            self.runs, self.results, recent, baseline, min_ratio, min_delta_seconds, max_p=max_p
-        )
-
-    @_explained_by(analysis.first_failed)
-    def first_failed(self, nodeid: str | None = None) -> pd.DataFrame:
-        return analysis.first_failed(self.runs, self.results, nodeid)
-
-    @_explained_by(analysis.compare)
-    def compare(
-        self,
-        a: str,
-        b: str,
-        *,
-        min_ratio: float = 1.5,
-        min_delta_seconds: float = 0.1,
-        unchanged: bool = False,
-    ) -> pd.DataFrame:
-        return analysis.compare(
-            self.runs,
-            self.results,
-            a,
-            b,
-            min_ratio=min_ratio,
-            min_delta_seconds=min_delta_seconds,
-            unchanged=unchanged,
-        )
-
-    @_explained_by(analysis.balance)
-    def balance(self, n: int, *, nodeids: Iterable[str] | None = None, together: Together = "auto") -> pd.DataFrame:
-        return analysis.balance(self.runs, self.results, n, nodeids=nodeids, together=together)
-
-    @_explained_by(analysis.failure_groups)
-    def failure_groups(self) -> pd.DataFrame:
-        return analysis.failure_groups(self.runs, self.failures)
-
-    @_explained_by(analysis.outages)
-    def outages(self, outage_share: float = 0.25) -> pd.DataFrame:
-        return analysis.outages(self.runs, self.results, outage_share)
-
-    @_explained_by(analysis.timeline)
-    def timeline(self, nodeid: str) -> pd.DataFrame:
-        return analysis.timeline(self.runs, self.results, nodeid)
-
-    def select(
-        self,
-        *,
-        project: str | None = None,
-        branch: str | None = None,
-        suite: str | None = None,
-        source: str | None = None,
-        since: str | pd.Timestamp | None = None,
-        until: str | pd.Timestamp | None = None,
-    ) -> History:
-        """Return the history of the runs that match all that is given, as `att.testing.analysis.select` chooses them.
-
-        Lengths of time count back from the newest run. Raises `NotFound` with close names, and `Invalid` for a time
-        that cannot be read.
-        """
-        chosen = analysis.select(
-            self.runs, project=project, branch=branch, suite=suite, source=source, since=since, until=until
-        )
-        frames = (frame[frame["run_id"].isin(chosen["run_id"])] for frame in (self.results, self.failures))
+    def _of(self, runs: pd.DataFrame) -> Self:
+        frames = (frame[frame["run_id"].isin(runs["run_id"])] for frame in (self.results, self.failures))
         results, failures = (frame.reset_index(drop=True) for frame in frames)
-        return History(chosen, results, failures, name=self.name)
+        return type(self)(runs, results, failures, name=self.name)
 
-    @_explained_by(exports.to_parquet)
+    @explained_by(exports.to_parquet)
     def to_parquet(self, target: PlaceName, *, partition: exports.Partition = "month") -> list[str]:
         return exports.to_parquet(self.runs, self.results, self.failures, target, partition=partition)
 
-    @_explained_by(exports.to_csv)
+    @explained_by(exports.to_csv)
     def to_csv(self, folder: str | Path, *, compress: bool = False) -> list[Path]:
         return exports.to_csv(self.runs, self.results, self.failures, folder, compress=compress)
 
-    @_explained_by(exports.to_ctrf)
+    @explained_by(exports.to_ctrf)
     def to_ctrf(self, target: str | Path) -> list[Path]:
         return exports.to_ctrf(self.runs, self.results, self.failures, target)
 
-    @_explained_by(exports.to_junit)
+    @explained_by(exports.to_junit)
     def to_junit(self, target: str | Path) -> list[Path]:
         return exports.to_junit(self.runs, self.results, self.failures, target)
 
