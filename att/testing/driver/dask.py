@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from att.testing.command import PLUGIN_DIR
 from att.testing.driver import remote
 from att.testing.driver.ladder import Ladder, Wake
-from att.testing.driver.local import collect, durations, finish, stream_environment
+from att.testing.driver.local import collect, drive, durations, stream_environment
 from att.testing.driver.orders import Orders, Plan, Result, collect_stream, shard_stream
 from att.testing.driver.planning import collected_tests, plan_shards, worst
 
@@ -32,18 +31,16 @@ PATIENCE_SECONDS = 20.0
 
 
 def main() -> None:
-    """Carry out the orders in the first argument, write the result, and exit like pytest."""
-    orders = Orders.from_json(sys.argv[1])
-    folder = Path(orders.runs_dir) / os.environ[orders.run_variable]
-    ladder = Ladder(orders.timeout, orders.interrupt_seconds, orders.terminate_seconds)
-    wake = Wake()
-    began = time.time()
+    """Drive the run on the cluster."""
+    drive(_there)
+
+
+def _there(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result:
     try:
         with _connected(orders) as client:
-            result = collect(orders, folder, ladder, wake) or _on_cluster(client, orders, folder, ladder, wake)
+            return collect(orders, folder, ladder, wake) or _on_cluster(client, orders, folder, ladder, wake)
     except (OSError, RuntimeError) as error:
-        result = Result(None, time.time(), error=f"The shards cannot be run by {orders.scheduler}: {error}")
-    finish(orders, result, began, folder)
+        return Result(None, time.time(), error=f"The shards cannot be run by {orders.scheduler}: {error}")
 
 
 def _connected(orders: Orders) -> Any:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +15,7 @@ from att.testing.driver.ladder import Ladder, Suite, Wake
 from att.testing.driver.orders import Orders, Result, collect_stream, shard_stream
 from att.testing.driver.planning import collected_tests, plan_shards, worst
 
-__all__ = ["collect", "durations", "exit_code", "finish", "main", "stream_environment"]
+__all__ = ["collect", "drive", "durations", "exit_code", "main", "stream_environment"]
 
 STREAM_VARIABLE = "ATT_TEST_STREAM"
 COLLECTING = ["--collect-only", "-qq"]
@@ -24,17 +24,24 @@ CANNOT_RUN = 126
 
 
 def main() -> None:
-    """Carry out the orders in the first argument, write the result, and exit like pytest."""
+    """Drive the run on this machine."""
+    drive(_here)
+
+
+def drive(work: Callable[[Orders, Path, Ladder, Wake], Result]) -> NoReturn:
+    """Carry out the orders in the first argument by `work`, write the result, and exit like pytest."""
     orders = Orders.from_json(sys.argv[1])
     folder = Path(orders.runs_dir) / os.environ[orders.run_variable]
     ladder = Ladder(orders.timeout, orders.interrupt_seconds, orders.terminate_seconds)
-    wake = Wake()
     began = time.time()
+    _finish(orders, work(orders, folder, ladder, Wake()), began, folder)
+
+
+def _here(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result:
     try:
-        result = _divided(orders, folder, ladder, wake) if orders.shards > 1 else _whole(orders, folder, ladder, wake)
+        return _divided(orders, folder, ladder, wake) if orders.shards > 1 else _whole(orders, folder, ladder, wake)
     except OSError as error:
-        result = Result(None, time.time(), error=f"{orders.python_command[0]} cannot be run: {error.strerror}")
-    finish(orders, result, began, folder)
+        return Result(None, time.time(), error=f"{orders.python_command[0]} cannot be run: {error.strerror}")
 
 
 def _whole(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result:
@@ -70,7 +77,7 @@ def collect(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result 
     return Result(suite.returncode, time.time(), ladder.timed_out, ladder.stopped, collect_only=True)
 
 
-def finish(orders: Orders, result: Result, began: float, folder: Path) -> NoReturn:
+def _finish(orders: Orders, result: Result, began: float, folder: Path) -> NoReturn:
     """Add what the run measured, write the result, and exit."""
     from att.testing.coverage import fail_under, measured_percent
 
