@@ -129,27 +129,27 @@ def test_a_finished_suite_does_not_wait_for_a_child_that_it_left(shared: House, 
     assert _nothing_is_left(run)
 
 
-def test_a_killed_driver_leaves_a_crash_and_no_process(shared: House, tmp_path: Path) -> None:
-    shared.project(tmp_path, {"test_a.py": HANGING}, "driver")
-    run = shared.until(shared.start("driver"), 3)
-    state = shared.launcher.run("driver", run.run_id).state()
+def _killed(shared: House, tmp_path: Path, name: str, whose: str) -> TestRun:
+    """Kill a process of a run whose fourth test hangs, and return how the run ended."""
+    shared.project(tmp_path, {"test_a.py": HANGING}, name)
+    run = shared.until(shared.start(name), 3)
+    state = shared.launcher.run(name, run.run_id).state()
     assert state is not None
-    os.kill(state.pid, signal.SIGKILL)
-    ended = shared.wait(run)
+    os.kill(getattr(state, whose), signal.SIGKILL)
+    return shared.wait(run)
+
+
+def test_a_killed_driver_leaves_a_crash_and_no_process(shared: House, tmp_path: Path) -> None:
+    ended = _killed(shared, tmp_path, "driver", "pid")
     assert (ended.status, ended.passed, _in_flight(ended)) == ("crashed", 3, ["test_hangs"])
-    assert _nothing_is_left(run)
+    assert _nothing_is_left(ended)
 
 
 def test_a_run_whose_shim_was_killed_is_lost_with_all_that_finished(shared: House, tmp_path: Path) -> None:
-    shared.project(tmp_path, {"test_a.py": HANGING}, "lost")
-    run = shared.until(shared.start("lost"), 3)
-    state = shared.launcher.run("lost", run.run_id).state()
-    assert state is not None
-    os.kill(state.shim_pid, signal.SIGKILL)
-    ended = shared.wait(run)
+    ended = _killed(shared, tmp_path, "lost", "shim_pid")
     assert (ended.status, ended.returncode, ended.passed) == ("crashed", None, 3)
     assert _in_flight(ended) == ["test_hangs"]
-    assert _nothing_is_left(run)
+    assert _nothing_is_left(ended)
 
 
 def test_a_python_without_pytest_is_a_usage_error(shared: House, tmp_path: Path) -> None:
