@@ -83,7 +83,7 @@ def with_junitparser(path: Path) -> dict[str, list[Any]]:
         for case in suite:
             outcome = "passed"
             for result in case.result:
-                outcome = OUTCOMES[result._tag]
+                outcome = OUTCOMES[type(result).__name__.lower()]
             classname, name = case.classname, case.name
             nodeids.append(f"{classname}::{name}")
             outcomes.append(outcome)

@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import repeat
+from operator import sub
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from att.testing.history.records import ResultColumns
 from att.testing.importers.reading import clean
@@ -116,7 +117,7 @@ END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _PHASES = ("setup", "call", "teardown")
 _PHASE_OUTCOMES: tuple[PhaseOutcome | None, ...] = (None, "passed", "failed", "skipped", "rerun")
 _PHASE_CODES = {outcome: code for code, outcome in enumerate(_PHASE_OUTCOMES)}
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 _FIELDS = {"exception": "exception_type"}
 _PLAIN = tuple(str(name) for name in FAILURES.names if name not in ("run", "test", "sections"))
 """Columns that are fields of a failure as they are."""
@@ -206,9 +207,11 @@ def _microseconds(seconds: npt.NDArray[np.float64]) -> pa.Array:
 def _offsets(times: Sequence[datetime | None] | None, began: datetime, rows: int) -> pa.Array:
     if times is None:
         return pa.nulls(rows, pa.int64())
-    moments = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    start = pa.scalar(began, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return pc.call_function("subtract", [moments, start])
+    known = [began if at is None else at for at in times]
+    passed = map(timedelta.total_seconds, map(sub, known, repeat(began)))  # exact for centuries around `began`
+    seconds = np.fromiter(passed, dtype=np.float64, count=rows)
+    seconds[[at is None for at in times]] = np.nan
+    return _microseconds(seconds)
 
 
 def encode_notes(columns: ResultColumns) -> bytes | None:

@@ -53,7 +53,7 @@ _COLUMNS = {f.name for f in fields(RunRecord)} & set(_RUN.keys())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOK_BACK, _LATEST_RUNS, _FULL_RUNS, _TELLING_ROWS = 200, 20, 5, 200_000
 _NUMBERED = (
-    "SELECT json_group_array(t.test), json_group_array(t.resolved) "
+    "SELECT group_concat(coalesce(t.test, 0)), min(t.resolved) "
     "FROM json_each(?) j LEFT JOIN tests t ON t.project = ? AND t.name = j.value"
 )
 _HOLDER = (
@@ -102,24 +102,25 @@ def number_tests(
     connection: Connection, project: str, names: Sequence[str], unresolved: Collection[str] = ()
 ) -> list[int]:
     """Return the number of the test of each clean name, numbering those that are new."""
-    numbers, resolved = _numbers(connection, project, names)
+    numbers, all_resolved = _numbers(connection, project, names)
     strange = set(unresolved)
-    if None in numbers:
-        new = list(dict.fromkeys(name for name, number in zip(names, numbers, strict=True) if number is None))
+    if 0 in numbers:
+        new = list(dict.fromkeys(name for name, number in zip(names, numbers, strict=True) if not number))
         for known in (True, False):
             some = [name for name in new if (name not in strange) is known]
             connection.exec_driver_sql(_ADD, (project, known, json.dumps(some)))
-        numbers, resolved = _numbers(connection, project, names)
-    if 0 in resolved:
-        met = {name for name, known in zip(names, resolved, strict=True) if not known and name not in strange}
+        numbers, all_resolved = _numbers(connection, project, names)
+    if not all_resolved:
+        waiting = names_of(connection, project, resolved=False)
+        met = {name for name, number in zip(names, numbers, strict=True) if number in waiting and name not in strange}
         join_names(connection, project, dict(zip(met, met, strict=True)))
     return numbers
 
 
-def _numbers(connection: Connection, project: str, names: Sequence[str]) -> tuple[list[Any], list[Any]]:
-    """Return number and `resolved` of each name, None where it is new. Python sees two values instead of thousands."""
-    row = connection.exec_driver_sql(_NUMBERED, (json.dumps(names), project)).one()
-    return json.loads(row[0]), json.loads(row[1])
+def _numbers(connection: Connection, project: str, names: Sequence[str]) -> tuple[list[int], bool]:
+    """Return the number of each name, 0 where it is new, and whether all are resolved. Python sees two values."""
+    numbers, all_resolved = connection.exec_driver_sql(_NUMBERED, (json.dumps(names), project)).one()
+    return json.loads(f"[{numbers or ''}]"), all_resolved != 0
 
 
 def join_names(connection: Connection, project: str, mapping: Mapping[str, str]) -> int:

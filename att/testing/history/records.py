@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Literal
 
 from att.testing.importers.reading import clean
@@ -153,10 +153,10 @@ class ResultColumns:
     @classmethod
     def of(cls, outcomes: Sequence[TestOutcome]) -> ResultColumns:
         """Return the columns of outcomes."""
-        names = [f.name for f in fields(cls)]
-        read = attrgetter(*(name if name != "duration_seconds" else "whole_seconds" for name in names))
-        columns = zip(*map(read, outcomes), strict=True) if outcomes else ((),) * len(names)
-        return cls(**dict(zip(names, columns, strict=True)))
+        # Fields lie in the `__dict__` of a model, where they are found several times as fast as by `getattr`.
+        values = list(map(vars, outcomes))
+        names = {f.name: f.name for f in fields(cls)} | {"duration_seconds": "whole_seconds"}
+        return cls(**{name: list(map(itemgetter(its), values)) for name, its in names.items()})
 
     def __len__(self) -> int:
         return len(self.nodeid)
