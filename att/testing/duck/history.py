@@ -74,7 +74,7 @@ class DuckHistory(Questions):
         check_quantile(q)
         return questions.slowest(self._executions, q)
 
-    def _regressions(self, recent: Window, baseline: Window, **least: float) -> pd.DataFrame:
+    def _regressions(self, recent: Window, baseline: Window, **least: Any) -> pd.DataFrame:
         bounds = window_bounds(self._executions.runs, recent, baseline)
         return questions.regressions(self._executions, *bounds, **least)
 
