@@ -156,7 +156,10 @@ class ResultColumns:
         # Fields lie in the `__dict__` of a model, where they are found several times as fast as by `getattr`.
         values = list(map(vars, outcomes))
         names = {f.name: f.name for f in fields(cls)} | {"duration_seconds": "whole_seconds"}
-        return cls(**{name: list(map(itemgetter(its), values)) for name, its in names.items()})
+        columns = {name: list(map(itemgetter(its), values)) for name, its in names.items()}
+        return cls(
+            **{name: column for name, column in columns.items() if column.count(None) < len(column) or not column}
+        )
 
     def __len__(self) -> int:
         return len(self.nodeid)
