@@ -17,7 +17,7 @@ from att.errors import ATTError, Invalid, NotFound
 from att.models import Page, now
 from att.notebook.batches import Batch, Row, gap_row, line_row, mark_row, pack, unpack
 from att.operations import operation_of
-from att.runtime.models import LogPage, RunPage
+from att.runtime.models import LogLine, LogPage, RunPage
 from att.runtime.operations import RuntimeOperations
 
 __all__ = ["FeedState", "LogFeed"]
@@ -185,17 +185,27 @@ class LogFeed:
             return
         if self.cursor is None and self._thread is not None and page.lines and "run" not in self._given:
             page = self._from_the_first(page)
-        at_ms = int((page.lines[0].at if page.lines else now()).timestamp() * 1000)
-        if page.truncated:
-            self._pending.append(gap_row(page.lost_bytes, at_ms))
-        for line in page.lines:
-            if line.run_id != self._run_id:
-                self._new_run(line.run_id, int(line.at.timestamp() * 1000))
-            self._pending.append(line_row(line))
-        self.cursor = page.cursor or self.cursor
+        rows, run_id = self._rows_of(page)
+        # From here on nothing is asked, so nothing fails: what was taken and where to go on belong together.
+        self._pending += rows
+        self._run_id, self.cursor = run_id, page.cursor or self.cursor
         # When more can be read right now it will come within this time.
         if not page.has_more or time.monotonic() - self._sent_at >= _SEND_SECONDS:
             self._flush()
+
+    def _rows_of(self, page: LogPage) -> tuple[list[Row], str | None]:
+        """Return the rows of a page, with marks where runs begin, and the run of its last line."""
+        rows: list[Row] = []
+        run_id = self._run_id
+        if page.truncated:
+            at = page.lines[0].at if page.lines else now()
+            rows.append(gap_row(page.lost_bytes, int(at.timestamp() * 1000)))
+        for line in page.lines:
+            if line.run_id != run_id:
+                rows += self._marks(run_id, line)
+                run_id = line.run_id
+            rows.append(line_row(line))
+        return rows, run_id
 
     def _from_the_first(self, page: LogPage) -> LogPage:
         """Return the first page of the oldest run: there was none when the view was opened, and some may be over."""
@@ -208,15 +218,17 @@ class LogFeed:
         first: LogPage = self._session.caller.ask(_LOGS.name, given)
         return first
 
-    def _new_run(self, run_id: str, at_ms: int) -> None:
+    def _marks(self, ended: str | None, line: LogLine) -> list[Row]:
+        """Return the rows between the end of a run and the first line of the next."""
+        rows: list[Row] = []
+        at_ms = int(line.at.timestamp() * 1000)
         runs: RunPage = self._session.caller.ask("runtime.runs", {"project": self._given["project"], "limit": 20})
         known = {run.run_id: run for run in runs.runs}
-        before = known.get(self._run_id or "")
+        before = known.get(ended or "")
         if before is not None and before.exit is not None:
-            self._pending.append(mark_row("note", before.exit.reason, at_ms))
-        self._run_id = run_id
-        started = f" started {brief(known[run_id].started_at)}" if run_id in known else ""
-        self._pending.append(mark_row("run", f"run {run_id[-8:]}{started}", at_ms))
+            rows.append(mark_row("note", before.exit.reason, at_ms))
+        started = f" started {brief(known[line.run_id].started_at)}" if line.run_id in known else ""
+        return [*rows, mark_row("run", f"run {line.run_id[-8:]}{started}", at_ms)]
 
     def _flush(self) -> None:
         rows, self._pending = self._pending, []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from att.client.discovery import named_server
 from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.transports import InProcessTransport
+from att.errors import Unavailable
 from att.notebook.batches import Batch, Row, pack, unpack
 from att.notebook.feed import FeedState, LogFeed
+from att.operations import Operation
 from att.settings import load_settings
 from att.workspace import Workspace
 from tests.support.jupyter import jupyter_server
@@ -30,6 +32,13 @@ while not os.path.exists('go'):
     time.sleep(0.02)
 for _ in range(40000):
     print('x' * 1000)
+"""
+HALTING = """
+import os, time
+print('before', flush=True)
+while not os.path.exists('go'):
+    time.sleep(0.02)
+print('after')
 """
 COUNTING = "for i in range({count}): print('line', i, flush=True)"
 
@@ -58,6 +67,21 @@ class Page:
         return [row.kind for _, row in sorted(self.rows.items())]
 
 
+class Breaking(InProcessTransport):
+    """A real workspace behind a connection that breaks when it is asked for certain operations."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self.breaks: list[str] = []
+        """Operations that fail, each once."""
+
+    def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
+        if operation.name in self.breaks:
+            self.breaks.remove(operation.name)
+            raise Unavailable("The connection broke.")
+        return super().call(operation, given)
+
+
 @contextmanager
 def _feed(
     project: ProjectHandle, page: Page, *, keep: int = 20_000, start: bool = True, follow: bool = True
@@ -83,12 +107,13 @@ def _ended(project: ProjectHandle) -> bool:
     return project.runtime.status().state == "exited"
 
 
-def _run_once(project: ProjectHandle) -> None:
-    """Run the project to its end."""
+def _run_once(project: ProjectHandle) -> str | None:
+    """Run the project to its end, and return the run's id."""
     begun = project.runtime.start()
     told = project.runtime.runs
     eventually(lambda: any(run.run_id == begun.run_id and run.state == "exited" for run in told().runs))
     eventually(lambda: _ended(project))
+    return begun.run_id
 
 
 def test_rows_come_back_from_a_batch_as_they_were() -> None:
@@ -176,6 +201,29 @@ def test_runs_are_separated_and_the_end_of_the_one_before_is_told(printer: Proje
     marks = [row for _, row in sorted(page.rows.items()) if row.kind != "line"]
     assert [row.kind for row in marks] == ["run", "note", "run"]
     assert "0" in marks[1].text or "ended" in marks[1].text.lower()
+
+
+def test_a_connection_that_breaks_where_a_run_begins_doubles_no_line(tmp_path: Path) -> None:
+    transport = Breaking(Workspace(tmp_path / "data"))
+    with Session(transport) as s:
+        p = s.project("twice", path=tmp_path, command=[sys.executable, "-c", HALTING])
+        page = Page()
+        begun = p.runtime.start()
+        eventually(lambda: p.logs.read().lines)
+        feed = LogFeed(s, {"project": p.id}, 1000, page.send, page.tell)
+        feed.read(10)
+        (tmp_path / "go").touch()
+        eventually(lambda: _ended(p))
+        assert _run_once(p) != begun.run_id
+        transport.breaks.append("runtime.runs")  # in the middle of a page: the end of a run, and the next one
+        with closing(feed):
+            feed.hello(None, None)
+            feed.start()
+            eventually(lambda: len(page.lines()) >= 4)
+        assert ("lost" in page.states, transport.breaks) == (True, [])
+        p.delete()
+    assert page.lines() == ["before", "after", "before", "after"]
+    assert page.kinds() == ["run", "line", "line", "note", "run", "line", "line"]
 
 
 def test_output_that_was_rotated_away_is_marked_where_it_is_missing(tmp_path: Path) -> None:
