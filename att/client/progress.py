@@ -17,6 +17,7 @@ Show = Callable[[float | None, str], None]
 
 _DELAY_SECONDS = 0.7
 _FORMAT = "{desc} |{bar:20}| {elapsed}"
+_BESIDE = len(" |") + 20 + len("| 00:00:00")
 
 
 def say(text: str) -> None:
@@ -42,38 +43,73 @@ def progress(title: str) -> Iterator[Show]:
     watched = threading.current_thread() is threading.main_thread() and (in_notebook() or sys.stderr.isatty())
     if off or not watched:
         yield lambda share, text: None  # noqa: ARG005
-    elif in_notebook():
-        with _in_cell(title) as show:
-            yield show
-    else:
+        return
+    bar = _CellBar(title) if in_notebook() else _TerminalBar(title)
+    try:
+        yield bar.show
+    finally:
+        bar.close()
+
+
+class _TerminalBar:
+    """A bar that is made when it is worth showing: one that tqdm delays is never cleared."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._begun = time.time()
+        self._bar: Any = None
+
+    def show(self, share: float | None, text: str) -> None:
+        if self._bar is None:
+            if time.time() - self._begun < _DELAY_SECONDS:
+                return
+            self._bar = self._made()
+            self._bar.start_t = self._begun
+        said = " ".join((f"{self._title}: {text}" if text else self._title).split())
+        self._bar.set_description_str(self._fitting(said), refresh=False)
+        if share is not None:
+            self._bar.n = share
+        self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _made(self) -> Any:
         from tqdm import tqdm
 
-        with tqdm(total=1.0, desc=title, bar_format=_FORMAT, delay=_DELAY_SECONDS, leave=False, file=sys.stderr) as bar:
-            yield lambda share, text: _advance(bar, title, share, text)
+        return tqdm(total=1.0, desc=self._title, bar_format=_FORMAT, leave=False, file=sys.stderr)
+
+    def _fitting(self, said: str) -> str:
+        from tqdm.utils import disp_len, disp_trim
+
+        self._bar.ncols = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
+        room = max(self._bar.ncols - _BESIDE, 10)
+        return said if disp_len(said) <= room else f"{disp_trim(said, room - 1)}…"
 
 
-@contextmanager
-def _in_cell(title: str) -> Iterator[Show]:
-    """Show a bar below the cell and take it away: a closed widget is an error in a page that is loaded again."""
-    from IPython.display import display
-    from tqdm.auto import tqdm
+class _CellBar(_TerminalBar):
+    """A bar below the cell, which is taken away: a closed widget is an error in a page that is loaded again."""
 
-    begun, place = time.monotonic(), None
-    with tqdm(total=1.0, desc=title, bar_format=_FORMAT, leave=False, display=False) as bar:
+    _place: Any = None
 
-        def show(share: float | None, text: str) -> None:
-            nonlocal place
-            _advance(bar, title, share, text)
-            if place is None and time.monotonic() - begun >= _DELAY_SECONDS and hasattr(bar, "container"):
-                place = display(bar.container, display_id=True)  # type: ignore[no-untyped-call]
+    def close(self) -> None:
+        if self._place is not None:
+            self._place.update({"text/plain": ""}, raw=True)
+        if self._bar is not None:
+            super().close()
+            for widget in (*self._bar.container.children, self._bar.container):
+                for part in (getattr(widget, "style", None), widget.layout, widget):
+                    if part is not None:
+                        part.close()
 
-        yield show
-    if place is not None:
-        place.update({"text/plain": ""}, raw=True)
+    def _made(self) -> Any:
+        from IPython.display import display
+        from tqdm.notebook import tqdm
 
+        bar = tqdm(total=1.0, bar_format=_FORMAT, leave=False, display=False)
+        self._place = display(bar.container, display_id=True)  # type: ignore[no-untyped-call]
+        return bar
 
-def _advance(bar: Any, title: str, share: float | None, text: str) -> None:
-    bar.set_description_str(f"{title}: {text}" if text else title, refresh=False)
-    if share is not None:
-        bar.n = share
-    bar.refresh()
+    def _fitting(self, said: str) -> str:
+        return said

@@ -89,7 +89,7 @@ def wait_until(caller: Caller, begun: RuntimeStatus, goal: str, timeout: float |
         f"{project} goes on starting. Look with {caller.address('runtime.status', project)}, "
         f"stop it with {caller.address('runtime.stop', project)}."
     )
-    with progress(f"{project} until {goal}") as show, _told(interrupted):
+    with _told(interrupted), progress(f"{project} until {goal}") as show:
         while True:
             if status.run_id != begun.run_id or status.state in _ENDED:
                 raise _start_failed(caller, begun, status, goal)
@@ -154,7 +154,7 @@ def wait_for_run(caller: Caller, run: AnyRun, timeout: float | None = None) -> A
         f"Look with {caller.address(run.status_operation, run.project)}, "
         f"cancel with {caller.address(run.cancel_operation, run.project)}."
     )
-    with progress(run.project) as show, _told(f"The work on {run.project} goes on. {how}"):
+    with _told(f"The work on {run.project} goes on. {how}"), progress(run.project) as show:
         while run.state == "running":
             if clock.over:
                 message = (

@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from tqdm.utils import disp_len
 
 from att.client.progress import progress
 
@@ -29,11 +30,12 @@ with progress("demo") as show:
 """
 
 
-def test_a_terminal_shows_the_bar_and_what_happens() -> None:
+def _on_a_terminal(code: str, columns: int = 100) -> str:
+    """Run a program with stderr on a terminal, and return what it wrote there."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {name: value for name, value in os.environ.items() if not name.startswith("TQDM")}
-    command = [sys.executable, "-c", WAIT]
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=env) as process:
         os.close(theirs)
         seen = b""
@@ -42,7 +44,53 @@ def test_a_terminal_shows_the_bar_and_what_happens() -> None:
                 seen += piece
     os.close(ours)
     assert process.returncode == 0
-    assert b"demo: step" in seen
+    return seen.decode()
+
+
+def _screen(written: str) -> list[str]:
+    """Return the lines that stay on a terminal: a carriage return goes back, and what follows overwrites."""
+    lines = []
+    for line in written.split("\n"):
+        cells: list[str] = []
+        for piece in line.split("\r"):
+            cells[: len(piece)] = piece
+        lines.append("".join(cells).rstrip())
+    return lines
+
+
+def test_a_terminal_shows_the_bar_and_what_happens_and_is_clear_afterwards() -> None:
+    written = _on_a_terminal(f"{WAIT}\nimport sys\nprint('passed', file=sys.stderr)")
+    assert "demo: step" in written
+    assert "| 00:0" in written
+    assert _screen(written) == ["passed", ""]
+
+
+def test_a_wait_of_a_moment_writes_nothing_on_a_terminal() -> None:
+    assert _on_a_terminal(WAIT.replace("range(12)", "range(2)")) == ""
+
+
+def test_an_interrupted_wait_says_how_the_work_goes_on_on_a_clear_line() -> None:
+    interrupted = f"""
+import os, signal, threading
+from att.client.waiting import _told
+from att.client.progress import progress
+threading.Timer(1.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    with _told("It goes on."):
+        {WAIT.replace("range(12)", "range(600)").strip().replace(chr(10), chr(10) + "        ")}
+except KeyboardInterrupt:
+    pass
+"""
+    assert _screen(_on_a_terminal(interrupted)) == ["It goes on.", ""]
+
+
+@pytest.mark.parametrize("reason", ["x" * 300, "多" * 150, "one\\nanother " * 20])
+def test_a_long_reason_is_clipped_to_the_terminal(reason: str) -> None:
+    written = _on_a_terminal(WAIT.replace("step {i}", f"{reason} {{i}}"), columns=60)
+    assert "…" in written
+    assert "| 00:0" in written
+    assert _screen(written) == [""]
+    assert [drawn for drawn in written.split("\r") if disp_len(drawn) >= 60] == []
 
 
 @pytest.mark.parametrize("silence", ["a pipe", "TQDM_DISABLE"])
@@ -52,12 +100,19 @@ def test_nobody_who_watches_is_told_nothing(silence: str) -> None:
     assert done.stderr == b""
 
 
-def test_a_notebook_keeps_no_widget_of_a_wait_that_is_over(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell(WAIT)  # type: ignore[no-untyped-call]
-    notebook = nbformat.v4.new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
-    left = [output.get("data", output) for output in notebook.cells[0].outputs]
-    assert left == [{"text/plain": ""}]
+@pytest.mark.parametrize("end", ["", "    raise RuntimeError('ended')\n"], ids=["reached", "failed"])
+def test_a_notebook_keeps_no_widget_of_a_wait_that_is_over(tmp_path: Path, end: str) -> None:
+    left = "from ipywidgets.widgets.widget import _instances\nlen(_instances)"
+    cells = [nbformat.v4.new_code_cell(source) for source in (WAIT + end, left)]  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    client = NotebookClient(
+        notebook, timeout=60, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": tmp_path}}
+    )
+    client.execute()
+    waited, counted = notebook.cells
+    assert [output["data"] for output in waited.outputs if "data" in output] == [{"text/plain": ""}]
+    assert [output["ename"] for output in waited.outputs if "ename" in output] == (["RuntimeError"] if end else [])
+    assert counted.outputs[0]["data"] == {"text/plain": "0"}
 
 
 def test_a_thread_in_the_background_writes_into_no_cell(capfd: pytest.CaptureFixture[str]) -> None:
