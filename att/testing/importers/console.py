@@ -39,6 +39,7 @@ _PROGRESS = re.compile(
     r"|\[gw\d+\] \[ *\d+%\] [A-Z]+ \S.*"
 )
 _LETTERS = re.compile(r"[.FEsxXRu,y-]+")
+_STOPPED = re.compile(r"INTERNALERROR> |!+ (?:\S+\.)?(?:KeyboardInterrupt|Exit: |Interrupted: |stopping after )")
 _COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
 _NO_SESSION = re.compile(r"ERROR: usage: |.*: error: unrecognized arguments: |ImportError while loading conftest ")
@@ -88,7 +89,7 @@ class _Open:
     doubted: bool = False
     """The final line came inside captured output or went before more progress: a later one is better."""
     revoked: bool = False
-    """A final line was none after all: perhaps a session without a header goes on around this one."""
+    """More came after a final line: perhaps a session without a header goes on around this one, or follows it."""
     previous: str = ""
     captured: bool = False
     seen: bool = False
@@ -142,8 +143,8 @@ def _advance(session: _Open, line: str) -> None:
     elif _is_evidence(line) or (session.doubted and _BLOCK.fullmatch(line)):
         session.revoked = session.revoked or session.final is not None
         session.final = None
-    elif session.final is not None and not session.headed and _LETTERS.fullmatch(line):
-        session.doubted = True
+    elif session.final is not None and (_LETTERS.fullmatch(line) or _STOPPED.match(line)):
+        session.doubted = session.revoked = True
     if session.final is None:
         _observe(session, line)
     session.previous = line

@@ -276,3 +276,12 @@ def test_a_log_cut_off_inside_captured_output_is_refused() -> None:
         parse(f"{head}{captured}{block}")
     with pytest.raises(Invalid):
         parse("Got:\n    1 passed in 0.10s\n    2 passed in 0.10s\n")
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [".F.\n", ".\n!!!!!!!!!!!!!!!!!!!!!!!!!!!!!! KeyboardInterrupt !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!\nt.py:3: Key\n"],
+)
+def test_a_quiet_session_after_one_with_a_header_counts(quiet: str) -> None:
+    assert counts(f"{MIXED}{quiet}2 passed in 0.01s\n") == (2, 0, 0, 0, 0, 0)
+    assert counts(f"{MIXED}{quiet}") == MIXED_COUNTS
