@@ -68,6 +68,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self._builds: list[list[SentReport]] = []
+        self._reasons: dict[str, str] = {}
         self._bytes = 0
 
     @property
@@ -75,7 +76,10 @@ class _Batch:
         return self._bytes >= _BATCH_BYTES or sum(map(len, self._builds)) >= _BATCH_REPORTS
 
     def add(self, build: Sequence[FoundReport]) -> list[ImportedReport]:
-        """Take the reports of a build in; those that cannot be sent are returned with the reason."""
+        """Take the reports of a build in; those that cannot be sent are returned with the reason.
+
+        Among others they are sent empty, so that the run that lacks them is not taken for complete.
+        """
         refused = []
         taken: list[SentReport] = []
         for found in build:
@@ -83,9 +87,12 @@ class _Batch:
             reason = "" if found.error is None else found.error.message
             if len(packed) > _MOST_BYTES:
                 reason = f"Packed it has {len(packed)} bytes, too many to be sent. {_ADVICE}"
-            if reason:
+                packed = gzip.compress(b"")
+            if reason and len(build) == 1:
                 refused.append(ImportedReport(path=found.name, result="refused", reason=reason))
                 continue
+            if reason:
+                self._reasons[found.name] = reason
             self._bytes += len(packed)
             taken.append(
                 SentReport(
@@ -103,7 +110,12 @@ class _Batch:
     def send(self, labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:
         """Send what is there."""
         builds, self._builds, self._bytes = self._builds, [], 0
-        return _sent(builds, labels, ask)
+        reasons, self._reasons = self._reasons, {}
+        told = _sent(builds, labels, ask)
+        return [
+            report.model_copy(update={"reason": reasons[report.path]}) if report.path in reasons else report
+            for report in told
+        ]
 
 
 def _sent(builds: list[list[SentReport]], labels: Mapping[str, Any], ask: Ask) -> list[ImportedReport]:

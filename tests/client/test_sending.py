@@ -15,6 +15,7 @@ import pytest
 from att.client.loading import send_reports
 from att.errors import Invalid, NotFound, TooLarge
 from att.testing.loading.models import ImportedReport, ImportResult
+from tests.testing.history.reports import house, junit
 
 
 class Server:
@@ -86,6 +87,22 @@ def test_the_files_of_a_build_travel_together(tmp_path: Path) -> None:
         *(f"{tmp_path}/c/TEST-{number:04}.xml" for number in range(10)),
     }
     assert all("name it in files" in report.reason for report in told if report.result == "refused")
+
+
+def test_a_build_of_which_a_file_cannot_be_read_is_not_complete(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        folder = tmp_path / "reports"
+        folder.mkdir()
+        (folder / "TEST-a.xml").write_text(junit({"a.A::one": "P"}))
+        (folder / "TEST-b.xml").symlink_to(tmp_path / "nowhere")
+        told = send_reports(str(folder), {"project": "demo"}, lambda given: home.ask("test.import", **given)).reports
+        assert [(Path(report.path).name, report.result) for report in told] == [
+            ("TEST-a.xml", "imported"),
+            ("TEST-b.xml", "refused"),
+        ]
+        assert told[1].reason == "It cannot be read: No such file or directory."
+        (run,) = home.runs()
+        assert (run.passed, run.complete) == (1, False)
 
 
 def test_nothing_is_sent_for_a_path_without_reports(tmp_path: Path) -> None:
