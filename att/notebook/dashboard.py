@@ -38,9 +38,9 @@ class Dashboard(Panel):
 
     def __init__(self, project: ProjectHandle, *, log_height: str = "280px") -> None:
         self.project = project
+        self.logs = LogView(project, height=log_height)  # the only one that may fail, so that it leaves none behind
         self.runtime = RuntimePanel(project)
         self.health = HealthStrip(project)
-        self.logs = LogView(project, height=log_height)
         self.tests = TestRunPanel(project)
         self.history: TestHistoryChart | None = None
         self.events: EventList | None = None
@@ -113,9 +113,16 @@ class SessionDashboard(Panel):
     def _show(self, project: str) -> None:
         """Make the dashboard in a thread: it reads the log."""
         handle = self.session.handle(project) if project else None
-        self.act(lambda: Dashboard(handle) if handle is not None else None, done=self._put)
+        self.act(
+            lambda: Dashboard(handle) if handle is not None else None,
+            done=lambda made: self._put(project, made),
+            discard=lambda made: made.close() if made is not None else None,
+        )
 
-    def _put(self, made: Dashboard | None) -> None:
+    def _put(self, project: str, made: Dashboard | None) -> None:
+        if made is not None and project != self.picker.value:
+            made.close()  # another one was chosen meanwhile
+            return
         before, self.dashboard = self.dashboard, made
         self.place.children = [made or self.nothing]
         if before is not None:

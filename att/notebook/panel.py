@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets
 
 from att.client.session import Session
-from att.errors import ATTError
+from att.errors import ATTError, Internal
 from att.notebook.exporting import figure_html
 from att.notebook.looks import styles
 from att.notebook.markup import Markup, alert
@@ -76,28 +76,30 @@ class Panel(ipywidgets.VBox):
         done: Callable[[Any], None] | None = None,
         busy: Sequence[Any] = (),
         touches: Sequence[Topic] = (),
+        discard: Callable[[Any], None] | None = None,
     ) -> None:
-        """Do `work` in a thread, with the widgets `busy` disabled, and show its error or hand its result to `done`."""
+        """Do `work` in a thread, with the widgets `busy` disabled, and show its error or hand its result to `done`.
+
+        A result that comes after the panel was closed goes to `discard`.
+        """
         for widget in busy:
             widget.disabled = True
 
         def run() -> None:
-            error: ATTError | None = None
-            result: Any = None
-            try:
-                result = work()
-            except ATTError as raised:
-                error = raised
-            if self._closed:
-                return
+            result, error = _tried(work)
             with self._drawing:
-                for widget in busy:
-                    widget.disabled = False
-                self.tell_error(error)
-                if error is None and done is not None:
-                    done(result)
-            for topic in touches:
-                self.shared.pulse.touch(topic.key)
+                if not self._closed:
+                    for widget in busy:
+                        widget.disabled = False
+                    self.tell_error(error)
+                    if error is None and done is not None:
+                        done(result)
+                elif error is None and discard is not None:
+                    discard(result)
+                    return
+            if not self._closed:
+                for topic in touches:
+                    self.shared.pulse.touch(topic.key)
 
         if not self._closed:
             self.shared.run(run).add_done_callback(_told)
@@ -125,7 +127,8 @@ class Panel(ipywidgets.VBox):
         # A widget that could not be made is closed as well, by its finalizer.
         if getattr(self, "_closed", True):
             return
-        self._closed = True
+        with self._drawing:
+            self._closed = True
         for end in self._ends:
             end()
         close_tree(self)
@@ -164,8 +167,20 @@ def close_tree(widget: Any) -> None:
     ipywidgets.Widget.close(widget)
 
 
+def _tried(work: Callable[[], Any]) -> tuple[Any, ATTError | None]:
+    """Return what work returns, or the error to show."""
+    try:
+        return work(), None
+    except ATTError as error:
+        return None, error
+    except Exception as error:  # noqa: BLE001 - it is logged and shown
+        # A panel that stays busy for ever without a word would be worse.
+        _LOG.exception("a click failed")
+        return None, Internal(f"This is a defect of ATT or of what it uses: {type(error).__name__}: {error}")
+
+
 def _told(work: Future[None]) -> None:
-    """Log what nobody waits for; what ATT raises on purpose has been shown."""
+    """Log what could not even be drawn."""
     error = None if work.cancelled() else work.exception()
     if error is not None:
         _LOG.error("a click failed", exc_info=error)

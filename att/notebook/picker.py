@@ -41,6 +41,7 @@ class ProjectPicker(Panel):
         self._wanted, self._filling = value, False
         self._templates: dict[str, Template] = {}
         self.menu.observe(self._chosen, "value")
+        self.observe(self._chosen, "value")
         self.watch(ProjectsTopic(), self._draw)
 
     @property
@@ -107,25 +108,32 @@ class ProjectPicker(Panel):
             self.setup.html = _steps(made)
 
     def _chosen(self, change: Any) -> None:
+        """Take a choice of the menu, or one that was set: it stands in the menu as soon as the project is listed."""
         with self._drawing:
             if not self._filling:
-                self._wanted = self.value = change["new"]
+                self._wanted = change["new"]
+                self._fill(self._wanted)
+
+    def _fill(self, chosen: str) -> None:
+        """Show what is chosen, which is no choice by itself."""
+        self._filling = True
+        try:
+            self.menu.value = chosen if chosen in [value for _, value in self.menu.options] else ""
+            self.value = chosen
+        finally:
+            self._filling = False
 
     def _draw(self, value: ProjectsValue) -> None:
         self.said.html = lost(value.error)
         if not value.projects and value.error is None:
             self.said.html = "<div class='att-faint'>No projects yet: make one with New project.</div>"
         ids = [item.project.id for item in value.projects]
-        self._filling = True
-        try:
-            options = [_CHOOSE, *((_option(item), item.project.id) for item in value.projects)]
-            chosen = self._wanted if self._wanted in ids else ""
-            if tuple(options) != tuple(self.menu.options):
-                self.menu.options = options
-            self.menu.value = chosen
-        finally:
-            self._filling = False
-        self.value = chosen
+        chosen = self._wanted if self._wanted in ids else ""
+        options = [_CHOOSE, *((_option(item), item.project.id) for item in value.projects)]
+        if tuple(options) != tuple(self.menu.options):
+            self._filling = True  # the menu chooses its first option by itself
+            self.menu.options = options
+        self._fill(chosen)
         self._follow_setup(next((item for item in value.projects if item.project.id == chosen), None))
 
     def _follow_setup(self, item: ProjectStatus | None) -> None:

@@ -152,8 +152,10 @@ class Pulse:
                         self._heard(getattr(page, "events", []))
             except ATTError:
                 # The reading thread meets the same error, and shows it.
-                self._all_due()
-                self._closed.wait(_AGAIN_SECONDS)
+                self._listen_again()
+            except Exception:  # noqa: BLE001 - it is logged
+                _LOG.exception("the events could not be followed")
+                self._listen_again()
 
     def _heard(self, events: list[Event]) -> None:
         with self._lock:
@@ -161,6 +163,10 @@ class Pulse:
                 if any(watched.topic.concerns(event) for event in events):
                     watched.due = 0.0
         self._wake.set()
+
+    def _listen_again(self) -> None:
+        self._all_due()
+        self._closed.wait(_AGAIN_SECONDS)
 
     def _all_due(self) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.transports import InProcessTransport
+from att.notebook import SessionDashboard
 from tests.support.waiting import eventually
 
 MOST_CONNECTIONS = 5 + 10
@@ -64,6 +65,22 @@ def test_a_hundred_dashboards_leave_no_thread_no_comm_and_no_descriptor(service:
     left, still_in_use, opened = _descriptors(service.session)
     assert (left, still_in_use) == (others, in_use)
     assert opened <= MOST_CONNECTIONS
+
+
+def test_a_dashboard_that_is_still_being_made_is_closed_with_its_menu(service: ProjectHandle) -> None:
+    def open_and_close() -> None:
+        board = SessionDashboard(service.session)
+        board.picker.value = service.id
+        board.close()
+
+    open_and_close()
+    eventually(lambda: not _own_threads())
+    gc.collect()
+    comms = len(_instances)
+    for _ in range(20):
+        open_and_close()
+    eventually(lambda: not _own_threads())
+    eventually(lambda: len(_instances) == comms)
 
 
 def test_closing_the_session_closes_its_widgets(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import signal
 from typing import Any
 
@@ -163,6 +164,30 @@ def test_the_dashboard_of_a_session_follows_the_choice(s: Session, service: Proj
     cockpit.picker.menu.value = ""
     eventually(lambda: cockpit.dashboard is None)
     assert first.comm is None
+
+
+def test_the_dashboard_is_that_of_the_last_choice_however_fast_one_chooses(
+    s: Session, service: ProjectHandle, opened: Any
+) -> None:
+    other = s.project("other", title="Another")
+    cockpit = opened(att.dashboard(s))
+    for _ in range(5):
+        cockpit.picker.value = service.id
+        cockpit.picker.value = other.id
+    eventually(lambda: cockpit.dashboard is not None and cockpit.dashboard.project.id == other.id)
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("att-action")]
+    cockpit.close()
+    for thread in threads:
+        thread.join(30)
+    assert cockpit.dashboard.project.id == other.id
+    other.delete()
+
+
+def test_a_defect_behind_a_click_is_shown_and_the_buttons_work_again(service: ProjectHandle, opened: Any) -> None:
+    panel = opened(RuntimePanel(service))
+    panel.act(lambda: {}["missing"], busy=(panel.start,))
+    _shows(panel.notice, "Internal error", "KeyError", "missing")
+    assert not panel.start.disabled
 
 
 def test_an_export_of_a_dashboard_shows_state_log_and_tests(service: ProjectHandle, opened: Any) -> None:
