@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
+from tests.support.contrast import FAINT
 from tests.support.servers import Home, Server
 from tests.support.waiting import eventually
 
@@ -41,6 +42,8 @@ words => { window.shownAt = {}; const look = () => { for (const [where, word] of
         window.shownAt[where] = Date.now() / 1000; };
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
 """
+# What a theme changes is drawn a little later.
+_DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
 
 def _program() -> str:
@@ -64,8 +67,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def start_lab(home: Home, *options: str, config: dict[str, Any] | None = None) -> Server:
-    """Start a JupyterLab that asks nobody for news, and whose front end tests may call as `window.jupyterapp`."""
+def start_lab(
+    home: Home, *options: str, config: dict[str, Any] | None = None, release: Path | None = None, att: bool = True
+) -> Server:
+    """Start a JupyterLab that asks nobody for news, and whose front end tests may call as `window.jupyterapp`.
+
+    `release` is a folder with the ATT to run; with `att=False` the server does not load it.
+    """
     page_config = home.config / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True, exist_ok=True)
     page_config.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
@@ -75,9 +83,15 @@ def start_lab(home: Home, *options: str, config: dict[str, Any] | None = None) -
         "--expose-app-in-browser",
         *options,
         lab=True,
-        config={**lab, **(config or {})},
+        config={
+            **lab,
+            **(config or {}),
+            **({} if att else {"ServerApp": {"jpserver_extensions": {"jupyter_ext": False}}}),
+        },
+        release=release,
     )
-    server.get("health")
+    if att:
+        server.get("health")
     return server
 
 
@@ -90,6 +104,7 @@ class Lab:
     workspace: str
     off_site: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    faint: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -160,12 +175,26 @@ class Lab:
 
     def screenshot(self, name: str, *, dark: bool = True) -> None:
         """Take a picture of the page, light and dark, under `.cache/screenshots`."""
+        self.pictures({name: None}, dark=dark)
+
+    def pictures(self, wanted: dict[str, Locator | None], *, dark: bool = True) -> None:
+        """Take pictures of elements, or of the page, in both themes, and note what is hard to read in `faint`.
+
+        The theme is light before and after.
+        """
+        for theme in ("dark", "light") if dark else ("light",):
+            if dark:
+                self.theme(f"JupyterLab {theme.title()}")
+            for name, place in wanted.items():
+                self.picture(f"{name}-{theme}", place)
+
+    def picture(self, name: str, place: Locator | None = None) -> None:
+        """Take a picture of an element, or of the page, as it is now, and note what is hard to read in `faint`."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}-light.png")
-        if dark:
-            self.theme("JupyterLab Dark")
-            self.page.screenshot(path=SCREENSHOTS / f"{name}-dark.png")
-            self.theme("JupyterLab Light")
+        self.page.evaluate(_DRAWN)
+        self.faint += [f"{name}: {found}" for found in self.page.evaluate(FAINT)]
+        target = self.page if place is None else place.first
+        target.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
     def _note(self, request: Request) -> None:
         if urlsplit(request.url).hostname not in (*_HERE, None):

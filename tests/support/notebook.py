@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from tests.support.browser import SCREENSHOTS, Lab
+from tests.support.browser import Lab
 
 __all__ = ["Notebook", "write_notebook"]
 
@@ -21,7 +21,6 @@ _METADATA = {
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
 _PATIENCE_MS = 60_000
-_SETTLE_MS = 400  # what a theme changes is drawn a little later; only pictures wait for it
 
 
 def write_notebook(path: Path, sources: Sequence[str]) -> Path:
@@ -100,13 +99,7 @@ class Notebook:
 
     def picture(self, name: str, selector: str) -> None:
         """Take a picture of what the selector finds, light and dark, under `.cache/screenshots`."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for theme in ("Dark", "Light"):
-            self.lab.theme(f"JupyterLab {theme}")
-            self.page.wait_for_timeout(_SETTLE_MS)
-            self.find(selector).first.screenshot(
-                path=SCREENSHOTS / f"{name}-{theme.lower()}.png", animations="disabled"
-            )
+        self.lab.pictures({name: self.find(selector)})
 
     def value(self, script: str, selector: str = ".att-log") -> Any:
         """Evaluate a function of the first element that the selector finds."""

@@ -109,10 +109,12 @@ class Home:
         configure: bool = True,
         config: dict[str, Any] | None = None,
         python: Path | str = sys.executable,
+        release: Path | None = None,
     ) -> Server:
         """Start a server on a free port; without Lab the other extensions of this environment are left out.
 
         With `configure=False` nothing but the data directory is set: extensions are those that are installed.
+        `release` is a folder whose ATT is run instead of this checkout's.
         """
         if configure:
             self._configure({"jupyter_ext": True} | ({} if lab else _OTHERS), config or {})
@@ -123,9 +125,10 @@ class Home:
         if not configure:
             command.append(f"--ATT.data_dir={self.data}")
         log = self.root / f"server-{len(self.servers)}.log"
+        environment = self.environment | ({"PYTHONPATH": str(release)} if release else {})
         with log.open("wb") as file:
             process = subprocess.Popen(
-                command, cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+                command, cwd=self.work, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
             )
         server = Server(process, self, log)
         self.servers.append(server)
