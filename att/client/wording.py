@@ -70,9 +70,13 @@ def _number(value: float, name: str) -> str:
 
 
 def _seconds(value: float) -> str:
-    if value < 60:
+    if value < 0:
+        return f"-{_seconds(-value)}"
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms" if value >= 0.001 or not value else f"{value * 1000:.1g} ms"
+    if value < 59.95:
         return f"{value:.1f} s"
-    minutes, seconds = divmod(int(value), 60)
+    minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
