@@ -11,12 +11,12 @@ from att.client.histories import fetch_history
 from att.client.live import LiveRun, live
 from att.client.remote import Group, project_remote, stands_for
 from att.client.views import Facts, Table, Text, View, view
-from att.client.wording import brief, state
+from att.client.wording import because, brief, state
 from att.errors import TestsFailed
 from att.operations import operation_of
 from att.testing.history.operations import TestHistoryOperations
 from att.testing.loading.models import RunPer, SentReport
-from att.testing.models import TestRun, TestRunPage
+from att.testing.models import TestRun, TestRunPage, TestStatus
 from att.testing.operations import TestOperations
 
 if TYPE_CHECKING:
@@ -29,6 +29,18 @@ __all__ = ["LiveTestRun", "Tests"]
 _SHOWN_FAILURES = 5
 _COUNTS = ("passed", "failed", "errors", "skipped", "xfailed", "xpassed", "rerun", "deselected", "warnings")
 _NOTHING = "-"
+_ENDS: dict[TestStatus, str] = {
+    "passed": "passed",
+    "failed": "failed",
+    "no_tests": "did not run",
+    "usage_error": "did not start",
+    "interrupted": "were interrupted",
+    "internal_error": "were ended by an error inside pytest",
+    "timed_out": "timed out",
+    "crashed": "crashed",
+    "collect_error": "could not be collected",
+    "cancelled": "were cancelled",
+}
 
 
 class LiveTestRun(LiveRun, TestRun):
@@ -132,12 +144,16 @@ def _said(run: TestRun) -> str:
     return counts or "no tests"
 
 
+def _because(run: TestRun) -> str:
+    return because(run.message.rstrip("."), run.status or run.state)
+
+
 def _verdict(run: TestRun) -> str:
     """Say in a few lines what is red."""
-    how = "" if run.status == "failed" else f" ({run.message.rstrip('.')})"
     first = [f"{item.nodeid}: {item.message.strip().partition(chr(10))[0]}" for item in run.failures[:_SHOWN_FAILURES]]
     more = len(run.failures) - len(first)
-    lines = [f"The tests of {run.project} are {run.status or 'running'}{how}: {_said(run)}; run {run.run_id}."]
+    ended = _ENDS.get(run.status, run.status.replace("_", " ")) if run.status else "are running"
+    lines = [f"The tests of {run.project} {ended}{_because(run)}: {_said(run)}; run {run.run_id}."]
     return "\n  ".join([*lines, *first, *([f"and {more} more"] if more > 0 else [])])
 
 
@@ -145,7 +161,7 @@ def _verdict(run: TestRun) -> str:
 def _test_run(run: TestRun) -> View:
     pairs = [
         ("project", run.project),
-        ("tests", f"{state(run.status or run.state)} ({run.message.rstrip('.')})"),
+        ("tests", f"{state(run.status or run.state)}{_because(run)}"),
         ("counts", _said(run)),
         ("took", brief(run.duration_seconds, "duration_seconds")),
         ("coverage", _NOTHING if run.coverage_percent is None else _coverage(run)),

@@ -110,7 +110,7 @@ def _project(value: ProjectStatus) -> View:
         ("restart", project.restart),
     ]
     if value.setup is not None:
-        settings.append(("setup", f"{state(value.setup.state)}{because(value.setup.message)}"))
+        settings.append(("setup", f"{state(value.setup.state)}{because(value.setup.message, value.setup.state)}"))
     return Facts([*settings, *_status_pairs(value.runtime)], parts=_probes(value.runtime))
 
 
@@ -121,14 +121,15 @@ def _status(value: RuntimeStatus) -> View:
 
 def _status_pairs(value: RuntimeStatus) -> list[tuple[str, str]]:
     pairs = [
-        ("state", f"{state(value.state)}{because(value.reason)}"),
+        ("state", f"{state(value.state)}{because(value.reason, value.state)}"),
         ("health", health(value.health)),
         ("pid", brief(value.pid)),
         ("run", value.run_id or NOTHING),
         ("url", value.url or NOTHING),
         ("up", brief(value.uptime_seconds, "uptime_seconds")),
-        ("exit", value.exit.reason if value.exit else NOTHING),
     ]
+    if value.exit and not value.reason.startswith(value.exit.reason):
+        pairs.append(("exit", value.exit.reason))
     if value.restarts:
         pairs.append(("restarts", str(value.restarts)))
     if value.next_restart_at:
@@ -157,7 +158,7 @@ def _probes(value: RuntimeStatus) -> list[Table | Text]:
 def _signal(value: HealthSignal) -> View:
     pairs = [
         ("project", value.project),
-        ("health", f"{health(value.health)}{because(value.last_reason)}"),
+        ("health", f"{health(value.health)}{because(value.last_reason, value.health)}"),
         ("state", state(value.state)),
         ("unhealthy since", brief(value.unhealthy_since)),
         ("restarts", str(value.restarts_in_window)),
@@ -172,7 +173,7 @@ def _signal(value: HealthSignal) -> View:
 
 @view.register
 def _setup(value: ProjectSetup) -> View:
-    pairs = [("project", value.project), ("setup", f"{state(value.state)}{because(value.message)}")]
+    pairs = [("project", value.project), ("setup", f"{state(value.state)}{because(value.message, value.state)}")]
     if value.diagnosis:
         pairs += [("why", value.diagnosis.summary), ("remedy", value.diagnosis.remedy)]
     rows = [[item.title, state(item.state), brief(item.seconds, "_seconds")] for item in value.steps]

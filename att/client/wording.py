@@ -23,7 +23,15 @@ _STATE_SYMBOLS = {
     "crash_loop": "✖",
     "lost": "?",
     "succeeded": "✓",
+    "passed": "✓",
     "failed": "✗",
+    "timed_out": "✗",
+    "crashed": "✗",
+    "collect_error": "✗",
+    "usage_error": "✗",
+    "internal_error": "✗",
+    "no_tests": "∅",
+    "interrupted": "-",
     "cancelled": "-",
 }
 _HEALTH_SYMBOLS = {"healthy": "✓", "starting": "…", "transient": "~", "unhealthy": "✗", "unknown": "?"}
@@ -115,9 +123,11 @@ def line_of(value: Any) -> str:
     return brief(value)
 
 
-def because(reason: str) -> str:
-    """Write a reason behind what it explains; nothing for none."""
-    return f" ({reason})" if reason else ""
+def because(reason: str, told: str = "") -> str:
+    """Write a reason behind what it explains; nothing for none, and not again what the name `told` says."""
+    first, _, rest = reason.partition("; ")
+    more = rest if first.rstrip(".").lower() == told.replace("_", " ") else reason
+    return f" ({more})" if more else ""
 
 
 def says(value: Any) -> bool:

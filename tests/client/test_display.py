@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from att.client.display import html, register_formatters, text
+from att.client.tests import LiveTestRun
 from att.client.wording import brief, line_of
 from att.code.models import CodeDiff, FileContent, FilePage, SearchPage
+from att.errors import TestsFailed
 from att.events.models import Event, EventPage
 from att.models import Model
 from att.projects.models import ProjectPage, ProjectSetup, TemplateList
@@ -17,6 +19,7 @@ from att.runtime.models import Diagnostics, HealthSignal, LogPage, RunPage, Runt
 from att.system.models import OperationList, SystemHealth
 from att.testing.history.table import Table
 from att.testing.loading.models import ImportResult
+from att.testing.models import TestRun
 from tests.client.scripted import health
 
 AT = "2026-01-01T00:00:00Z"
@@ -181,6 +184,48 @@ def test_a_value_is_shown_in_words(model: type[Model], fields: dict[str, Any], w
     assert [word for word in words if word not in shown] == []
     drawn = html(model.model_validate(fields))
     assert [word for word in words if word not in drawn] == []
+
+
+TEST_RUN = {"project": "demo", "run_id": "run-00001", "state": "failed", "started_at": AT}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "shown"),
+    [
+        ("passed", "Passed.", "✓ passed"),
+        ("failed", "Failed.", "✗ failed"),
+        ("failed", "Failed; in flight: a, b.", "✗ failed (in flight: a, b)"),
+        ("timed_out", "Timed out.", "✗ timed_out"),
+        ("crashed", "Pytest ended without finishing: SIGKILL.", "✗ crashed (Pytest ended without finishing: SIGKILL)"),
+    ],
+)
+def test_how_a_test_run_ended_is_told_once_with_its_symbol(status: str, message: str, shown: str) -> None:
+    run = TestRun.model_validate({**TEST_RUN, "status": status, "message": message, "passed": 1})
+    assert [line for line in text(run).splitlines() if line.startswith("tests ")] == [f"tests    {shown}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "said"),
+    [
+        ("failed", "Failed.", "The tests of demo failed: 3 passed, 1 failed; run run-00001."),
+        ("timed_out", "Timed out.", "The tests of demo timed out: 3 passed, 1 failed; run run-00001."),
+        ("no_tests", "No tests were selected.", "The tests of demo did not run (No tests were selected): 3 passed"),
+    ],
+)
+def test_a_run_that_had_to_be_green_says_in_a_sentence_how_it_was_not(status: str, message: str, said: str) -> None:
+    values = {**TEST_RUN, "status": status, "message": message, "passed": 3, "failed": 1}
+    with pytest.raises(TestsFailed) as caught:
+        LiveTestRun.model_validate(values).check()
+    assert str(caught.value).startswith(said)
+
+
+def test_a_stopped_project_tells_its_end_once() -> None:
+    reason = "Stopped on request: exited with code 0."
+    ended = {"project": "demo", "state": "stopped", "health": "unknown", "observed_at": AT, "reason": reason}
+    stopped = RuntimeStatus.model_validate({**ended, "exit": {**EXIT, "reason": reason}})
+    assert text(stopped).count("exited with code 0") == 1
+    other = RuntimeStatus.model_validate({**ended, "reason": "Its runs are gone.", "exit": EXIT})
+    assert "exit code 7" in text(other)
 
 
 def test_html_takes_its_colours_from_the_page_and_escapes_what_a_program_wrote() -> None:
