@@ -73,4 +73,4 @@ def shop(panel: Lab) -> Iterator[Workshop]:
     made = Workshop(panel)
     yield made
     made.clear()
-    assert (panel.errors, panel.off_site) == ([], [])
+    assert (panel.errors, panel.off_site, panel.faint) == ([], [], [])

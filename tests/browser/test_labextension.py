@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 
 import psutil
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.workshop import Workshop
 from tests.support.waiting import eventually
@@ -85,11 +85,37 @@ def test_an_unhealthy_project_turns_the_status_bar(shop: Workshop) -> None:
     expect(shop.page.locator(".jp-att-Sidebar")).to_be_visible()
 
 
+def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(shop: Workshop) -> None:
+    long = "quarterly-revenue-forecast-of-the-northern-sales-region"
+    for name in ("api", "billing", "crawler", "docs", "exports", "frontend", long):
+        shop.project(name, title="Forecast for the northern sales region" if name == "frontend" else None)
+    for name in ("api", long):
+        shop.start(name)
+    expect(shop.card(long, "running")).to_contain_text("Healthy")
+    expect(shop.card("api", "running")).to_contain_text("Healthy")
+    shop.lab.server.api.post(
+        "projects", json={"id": "unfit", "git_url": "http://127.0.0.1:9/no.git", "path": "~/unfit"}
+    )
+    shop.made.append("unfit")
+    expect(shop.card("unfit")).to_contain_text("Setup failed")
+    expect(shop.card("unfit").locator(".jp-att-Trouble-lines")).to_contain_text("no.git")
+    shop.lab.screenshot("panel-many")
+    shop.page.get_by_role("searchbox", name="Filter the projects").fill("forecast")
+    expect(shop.page.locator(".jp-att-Card")).to_have_count(2)
+    shop.page.get_by_role("searchbox", name="Filter the projects").fill("nothing like it")
+    expect(shop.page.get_by_text("No project is called so")).to_be_visible()
+    for name in ("api", "billing", "crawler", "docs"):
+        shop.lab.server.api.delete(f"projects/{name}")
+    shop.page.get_by_role("searchbox", name="Filter the projects").fill("")
+    expect(shop.page.locator(".jp-att-Card")).to_have_count(4)
+
+
 def test_a_start_that_fails_tells_why_and_leads_to_the_log(shop: Workshop) -> None:
     shop.project("broken", "import left_out_of_the_environment\n")
     shop.click("Start", "broken")
     message = shop.page.locator(".jp-toast-wrapper, .Toastify__toast").filter(has_text="left_out_of_the_environment")
     expect(message).to_contain_text("is missing")
+    shop.lab.screenshot("panel-start-failed")
     message.get_by_role("button", name="Open log").click()
     expect(shop.page.get_by_role("log", name="Log of broken")).to_contain_text("ModuleNotFoundError")
 
@@ -116,20 +142,8 @@ def test_a_project_is_made_from_a_template_by_hand(shop: Workshop) -> None:
     form = shop.page.locator(".jp-Dialog")
     form.get_by_label("Name").fill("demo")
     form.get_by_label("Folder on the server").fill(str(shop.lab.server.home.work / "demo"))
+    shop.lab.screenshot("panel-new-project")
     form.get_by_role("button", name="Create").click()
     expect(shop.card("demo", "stopped")).to_be_visible()
     shop.click("Start", "demo")
     expect(shop.card("demo", "running")).to_contain_text("Healthy")
-
-
-def test_a_server_of_another_version_is_reported_and_still_shown(shop: Workshop) -> None:
-    def newer(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "api_version": "2.0", "unheard": "of"})
-
-    shop.project("web")
-    shop.page.route("**/api/v1/health*", newer)
-    shop.lab.reload()
-    expect(shop.page.locator(".jp-att-Banner", has_text="the server 2.0")).to_be_visible()
-    expect(shop.card("web", "stopped")).to_be_visible()
-    shop.page.unroute("**/api/v1/health*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.browser.workshop import Workshop
 from tests.support.browser import Lab, start_lab
 from tests.support.labextension import install_panel
+from tests.support.releases import release
 from tests.support.servers import Home
 
 MANY = 3000
@@ -67,8 +69,10 @@ def texts(shop: Workshop) -> list[str]:
 
 def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separates(shop: Workshop) -> None:
     shop.project("chatty", LINES)
-    shop.start("chatty")
     shop.click("Open the log", "chatty")
+    expect(shop.page.get_by_text("Nothing written yet")).to_be_visible()
+    shop.lab.screenshot("panel-log-empty")
+    shop.start("chatty")
     rows = log(shop, "chatty")
     alert = rows.locator(".jp-att-Log-row.jp-att-mod-stderr")
     expect(alert).to_have_text("errred alert")
@@ -98,9 +102,11 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     (folder / "tests" / "test_prices.py").write_text(TESTS)
     shop.click("Open the tests", "sums")
     expect(shop.page.get_by_text("have not been run yet")).to_be_visible()
+    shop.lab.screenshot("panel-tests-empty")
     shop.page.get_by_role("button", name="Run the tests").click()
     result = shop.page.locator(".jp-att-Result")
     expect(result.get_by_role("progressbar")).to_be_visible()
+    shop.lab.screenshot("panel-tests-running")
     failure = shop.page.locator(".jp-att-Failure[data-nodeid='tests/test_prices.py::test_prices_are_rounded']")
     expect(failure.locator(".jp-att-mod-error").first).to_contain_text("assert")
     expect(result.locator(".jp-att-Result-head")).to_contain_text("Failed")
@@ -135,7 +141,21 @@ def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> Non
     assert len(lines) == len(set(lines))
 
 
-def test_views_go_on_where_they_were_when_the_server_is_killed_and_started_again(
+def _dark(page: Lab, server_lab: Lab) -> None:
+    """Open the same views in a second window, dark: a server that is gone serves no other theme."""
+    page.open()
+    page.theme("JupyterLab Dark")
+    for lab in (server_lab, page):
+        jupyterlabs_own = lab.page.get_by_role("dialog", name="Server Connection Error")
+        lab.page.add_locator_handler(jupyterlabs_own, partial(_dismiss, jupyterlabs_own))
+        lab.execute("jupyter-att:show-projects")
+
+
+def _dismiss(dialog: Locator) -> None:
+    dialog.get_by_role("button").last.click()
+
+
+def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_it_is_another_one(
     browser: Browser, labextension: Path | None, tmp_path: Path
 ) -> None:
     if labextension is None:
@@ -144,23 +164,40 @@ def test_views_go_on_where_they_were_when_the_server_is_killed_and_started_again
     with Home(tmp_path).closing() as home:
         install_panel(home, labextension)
         first = start_lab(home)
-        shop = Workshop(Lab(first, context.new_page(), "killed"))
-        shop.lab.open()
-        jupyterlabs_own = shop.page.get_by_role("dialog", name="Server Connection Error")
-        shop.page.add_locator_handler(jupyterlabs_own, lambda: jupyterlabs_own.get_by_role("button").last.click())
-        shop.lab.execute("jupyter-att:show-projects")
+        lab, dark = (Lab(first, context.new_page(), name) for name in ("killed", "killed-dark"))
+        shop = Workshop(lab)
+        lab.open()
+        _dark(dark, lab)
         shop.project("ticker", COUNTING)
         shop.start("ticker")
-        shop.click("Open the log", "ticker")
-        expect(log(shop, "ticker")).to_contain_text("tick 20")
+        for window in (lab, dark):
+            Workshop(window).click("Open the log", "ticker")
+            expect(log(Workshop(window), "ticker")).to_contain_text("tick 20")
+
+        def in_both(name: str, banner: str) -> None:
+            for window, theme in ((lab, "light"), (dark, "dark")):
+                expect(window.page.locator(".jp-att-Sidebar .jp-att-Banner").first).to_contain_text(banner)
+                window.picture(f"{name}-{theme}")
+
         first.end(signal.SIGKILL)
         expect(shop.bar).to_have_text("ATT disconnected")
-        expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("Trying again")
+        in_both("panel-disconnected", "Trying again")
         expect(shop.card("ticker", "running")).to_be_visible()
-        shop.lab.screenshot("panel-disconnected", dark=False)
-        shop.lab.server = start_lab(home, f"--ServerApp.port={urlsplit(shop.lab.url).port}")
+
+        port = f"--ServerApp.port={urlsplit(lab.url).port}"
+        newer = release(tmp_path / "newer", version="9.8.7", api_version="2.0")
+        lab.server = dark.server = start_lab(home, port, release=newer)
+        assert lab.server.get("health")["version"] == "9.8.7"
         expect(shop.bar).to_have_text("1 running")
+        in_both("panel-version", "the server 2.0")
         shows(shop, kept(shop) + 50)
         ticks = texts(shop)[1:]
         assert ticks == [f"tick {n}" for n in range(len(ticks))]
+        lab.server.post("projects/ticker/runtime/stop")
+
+        lab.server.end(signal.SIGKILL)
+        start_lab(home, port, att=False)
+        expect(shop.bar).to_have_text("ATT not served")
+        in_both("panel-absent", "Install jupyter-att where JupyterLab runs")
+        assert (lab.faint, dark.faint) == ([], [])
     context.close()

@@ -23,15 +23,22 @@ s = att.connect()
 p = s.projects.create({name!r}, template="service", path={name!r})
 """
 PANEL = ".att-panel"
-CRASH = {".att-alert": "SIGSEGV", ".att-alert pre": "heartbeat", ".att-badge": "exited"}
+CRASH = {".att-alert": "SIGSEGV", ".att-alert pre": "heartbeat", ".att-badge": "crashed"}
 # A full window of rows is drawn, and the lowest row that is seen is the last line.
 FOLLOWED = """el => {
   const view = el.attLog, top = view.scroll.getBoundingClientRect().top, bottom = top + view.scroll.clientHeight;
   const edges = row => row.getBoundingClientRect();
   const seen = [...view.rows.children].filter(row => edges(row).top > top - 1 && edges(row).bottom < bottom + 1);
-  const room = Math.min(view.length, Math.floor(view.scroll.clientHeight / view.height));
+  const room = Math.min(view.filter.length, Math.floor(view.scroll.clientHeight / view.height));
   return view.state.follow && room > 0 && seen.length >= room
     && seen.at(-1).textContent.endsWith(view.store.text(view.store.end - 1));
+}"""
+# What has the focus, and whether it is drawn so that one sees it.
+FOCUSED = """() => {
+  const node = document.activeElement, style = getComputedStyle(node);
+  const around = getComputedStyle(node.closest(".att-log-search") ?? node);
+  const drawn = style.outlineStyle !== "none" || around.boxShadow !== "none";
+  return [node.getAttribute("aria-label") || node.title || node.textContent.trim(), drawn];
 }"""
 RESULTS = "list => [...list.children].map(item => [item.dataset.nodeid, item.dataset.outcome])"
 
@@ -108,7 +115,37 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     notebook.click("Stop")
     find(".att-badge:has-text('stopped')").wait_for()
     eventually(lambda: not psutil.pid_exists(pid))
-    assert (lab.off_site, lab.errors) == ([], [])
+    assert (lab.off_site, lab.errors, lab.faint) == ([], [], [])
+
+
+def test_a_dashboard_is_worked_with_by_keyboard_in_the_order_that_is_seen_and_fits_a_narrow_window(
+    lab: Lab, home: Home
+) -> None:
+    name = "quarterly-revenue-forecast-of-the-northern-sales-region"
+    notebook = Notebook(lab, home.work, MAKE.format(name=name), "p.dashboard()").run()
+    find, keyboard = notebook.find, lab.page.keyboard
+    find(".att-badge:has-text('stopped')").wait_for()
+    lab.page.set_viewport_size({"width": 640, "height": 1000})
+    assert notebook.value("el => el.scrollWidth <= el.clientWidth", PANEL), "nothing sticks out"
+    notebook.picture("dashboard-narrow", PANEL)
+    find(f"button[title='Start {name}']").focus()
+    keyboard.press("Enter")
+    find(".att-badge:has-text('✓ healthy')").wait_for()
+    find(".att-facts").wait_for()
+    find(".att-panel a").first.focus()
+    seen = []
+    for _ in range(8):
+        keyboard.press("Tab")
+        seen.append(lab.page.evaluate(FOCUSED))
+    assert seen[:2] == [[f"Stop {name}", True], [f"Restart {name}", True]]
+    assert [outlined for _, outlined in seen] == [True] * len(seen), seen
+    tabs = find(".lm-TabBar-tab")
+    tabs.first.focus()
+    keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    find(".att-empty:has-text('No test run yet')").wait_for()
+    lab.server.post(f"projects/{name}/runtime/stop")
+    assert (lab.off_site, lab.errors, lab.faint) == ([], [], [])
 
 
 def test_a_project_is_made_and_chosen_in_the_dashboard_of_the_session(lab: Lab, home: Home) -> None:
@@ -122,6 +159,7 @@ def test_a_project_is_made_and_chosen_in_the_dashboard_of_the_session(lab: Lab, 
     notebook.find(".att-title:has-text('fresh')").wait_for()
     assert lab.server.get("projects/fresh")["project"]["template"] == "service"
     notebook.picture("picker-made", PANEL)
+    assert (lab.errors, lab.faint) == ([], [])
 
 
 def test_a_notebook_exported_to_html_shows_logs_tables_and_charts_without_a_network(

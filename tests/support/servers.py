@@ -98,6 +98,7 @@ class Home:
             "JUPYTER_CONFIG_DIR": str(self.config),
             "JUPYTER_DATA_DIR": str(self.root / "share"),
             "JUPYTER_PLATFORM_DIRS": "1",
+            "JUPYTER_PREFER_ENV_PATH": "0",  # what a test installs is used, not what this Python has
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ATT_", "JUPYTER", "JPY_", "COV"))}
         return kept | own

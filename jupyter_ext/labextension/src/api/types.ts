@@ -67,6 +67,8 @@ export interface ProjectSetup {
   state: RunState;
   progress: number | null;
   message: string;
+  diagnosis: Diagnosis | null;
+  last_lines: string[];
 }
 
 export interface ProjectStatus {

@@ -49,6 +49,9 @@ export class LogView extends Widget {
     bar.addClass('jp-att-Log-bar');
     const layout = (this.layout = new PanelLayout());
     layout.addWidget(bar);
+    const nothing = ReactWidget.create(<Nothing model={model} tools={tools} />);
+    nothing.addClass('jp-att-Log-nothing');
+    layout.addWidget(nothing);
     layout.addWidget(new Widget({ node: rows.node }));
     model.changed.connect(this._show, this);
   }
@@ -146,7 +149,30 @@ function Bar({ model, tools, jump }: IBar): React.ReactElement {
 function State({ model, tools }: { model: LogModel; tools: ITools }): React.ReactElement | null {
   useSignal(tools.projects.changed);
   const status = tools.projects.get(model.project);
-  return status ? <Chip {...face(status)} /> : null;
+  const old = tools.projects.connection === 'connected' ? undefined : 'jp-att-mod-old';
+  return status ? (
+    <span className={old}>
+      <Chip {...face(status)} />
+    </span>
+  ) : null;
+}
+
+/** What stands where no line is yet, and how to get some there. */
+function Nothing({ model, tools }: { model: LogModel; tools: ITools }): React.ReactElement | null {
+  useSignal(model.changed);
+  useSignal(tools.projects.changed);
+  const status = tools.projects.get(model.project);
+  if (model.rows.length || model.problem || !status) {
+    return null;
+  }
+  const filtered = model.ring.taken > 0;
+  const hint = face(status).alive ? 'Lines appear here as they come.' : 'Start the project: its lines appear here as they come.';
+  return (
+    <div className="jp-att-Nothing">
+      <b>{filtered ? 'No line to show' : 'Nothing written yet'}</b>
+      {filtered ? 'Every line so far was left out or cleared.' : hint}
+    </div>
+  );
 }
 
 function Kept({ model }: { model: LogModel }): React.ReactElement {

@@ -14,6 +14,11 @@ export function duration(seconds: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
+/** Return how long ago something was, such as `just now` or `3 min ago`. */
+export function ago(seconds: number): string {
+  return seconds < 2 ? 'just now' : `${duration(seconds)} ago`;
+}
+
 /** Return the seconds since a time that the server told. */
 export function since(at: string, now: number): number {
   return (now - Date.parse(at)) / 1000;

@@ -70,7 +70,12 @@ function Tests({ model }: { model: TestModel }): React.ReactElement {
         </Banner>
       )}
       {run && <Result run={run} />}
-      {known && !run && <p className="jp-att-Tests-nothing">These tests have not been run yet.</p>}
+      {known && !run && (
+        <div className="jp-att-Nothing">
+          <b>These tests have not been run yet</b>
+          Run tests starts pytest with the project's own Python; every result is kept.
+        </div>
+      )}
       {!known && !problem && <p className="jp-att-Tests-nothing">Reading…</p>}
     </>
   );

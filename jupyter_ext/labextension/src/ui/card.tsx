@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import type { ProjectStatus, TestRun } from '../api/types';
 import { Face, face } from '../model/face';
-import { count, duration, since } from '../model/times';
+import { ago, count, duration, since } from '../model/times';
 import { useNow } from './hooks';
 import { logIcon, openIcon, testsIcon } from './icons';
 import { Button, Chip, Progress } from './parts';
@@ -19,7 +19,7 @@ export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }
   return (
     <li className={`jp-att-Card jp-att-tone-${shown.tone}`} data-project={id} data-state={status.runtime.state}>
       <div className="jp-att-Card-head">
-        <span className="jp-att-Card-title" title={path ?? undefined}>
+        <span className="jp-att-Card-title" title={[title ?? id, path].filter(part => part).join('\n')}>
           {title ?? id}
         </span>
         <Chip mark={shown.mark} tone={shown.tone} word={shown.word} />
@@ -46,7 +46,7 @@ function Facts({ status, shown }: { status: ProjectStatus; shown: Face }): React
   } else if (shown.alive && runtime.started_at) {
     facts.push(`for ${duration(since(runtime.started_at, now))}`);
   } else if (runtime.exit?.exited_at) {
-    facts.push(`${duration(since(runtime.exit.exited_at, now))} ago`);
+    facts.push(ago(since(runtime.exit.exited_at, now)));
   } else if (!startable(status)) {
     facts.push('no command to start');
   } else if (runtime.run_id === null) {
@@ -111,7 +111,7 @@ function Toolbar({ status, shown, tools }: { status: ProjectStatus; shown: Face;
           text={busy ? 'Starting…' : 'Start'}
           about={id}
           icon={runIcon}
-          primary={canStart}
+          primary={canStart && shown.trouble !== null}
           disabled={busy !== null || !canStart || status.setup?.state === 'running'}
           onClick={() => tools.run('start', id)}
         />

@@ -47,7 +47,7 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
         <Button label="New project" icon={addIcon} disabled={!projects.known} onClick={tools.newProject} />
       </header>
       <Connection projects={projects} />
-      {all.length > MANY && (
+      {(all.length > MANY || wanted) && (
         <input
           className="jp-att-Input"
           type="search"

@@ -7,6 +7,7 @@ import { plain } from '../log/ansi';
 import type { ITools } from './tools';
 
 const LAST_LINES = 6;
+type Line = Pick<LogLine, 'text' | 'stream'>;
 
 export function Trouble(props: {
   status: ProjectStatus;
@@ -14,8 +15,10 @@ export function Trouble(props: {
   tools: ITools;
 }): React.ReactElement {
   const { status, diagnostics, tools } = props;
-  const { diagnosis, last_lines } = diagnostics ?? { diagnosis: null, last_lines: [] };
-  const reason = diagnosis?.summary ?? status.runtime.reason ?? status.setup?.message ?? '';
+  const setup = status.runtime.run_id === null ? status.setup : null;
+  const diagnosis = setup?.diagnosis ?? diagnostics?.diagnosis ?? null;
+  const last_lines = setup?.last_lines.map(unstreamed) ?? diagnostics?.last_lines ?? [];
+  const reason = diagnosis?.summary || status.runtime.reason || setup?.message;
   const detail = status.runtime.exit?.reason;
   return (
     <div className="jp-att-Trouble">
@@ -27,7 +30,12 @@ export function Trouble(props: {
   );
 }
 
-function LastLines({ lines, onOpen }: { lines: LogLine[]; onOpen: () => void }): React.ReactElement {
+/** A line of a setup, which is told without its stream. */
+function unstreamed(text: string): Line {
+  return { text, stream: 'stdout' };
+}
+
+function LastLines({ lines, onOpen }: { lines: Line[]; onOpen: () => void }): React.ReactElement {
   const shown = lines.filter(line => line.text.trim()).slice(-LAST_LINES);
   return (
     <button type="button" className="jp-att-Trouble-lines" title="Open the log" aria-label="Last lines; open the log" onClick={onOpen}>
