@@ -149,9 +149,9 @@ function Bar({ model, tools, jump }: IBar): React.ReactElement {
 function State({ model, tools }: { model: LogModel; tools: ITools }): React.ReactElement | null {
   useSignal(tools.projects.changed);
   const status = tools.projects.get(model.project);
-  const old = tools.projects.connection === 'connected' ? undefined : 'jp-att-mod-old';
+  const old = tools.projects.connection === 'connected' ? '' : 'jp-att-mod-old';
   return status ? (
-    <span className={old}>
+    <span className={`jp-att-Log-state ${old}`}>
       <Chip {...face(status)} />
     </span>
   ) : null;
