@@ -15,7 +15,7 @@ from att.system.models import PROXY
 if TYPE_CHECKING:
     from att.client.session import Session
 
-__all__ = ["open_in_browser"]
+__all__ = ["open_in_browser", "proxied"]
 
 
 def open_in_browser(url: str, session: Session) -> str:
@@ -26,17 +26,24 @@ def open_in_browser(url: str, session: Session) -> str:
     if _desktop_here():
         webbrowser.open(url)
         return url
-    parts = urlsplit(url)
-    if session.mode != "server" or PROXY not in session.health().capabilities:
+    path = proxied(url, session)
+    if path is None:
+        parts = urlsplit(url)
         tunnel = f"ssh -L {parts.port}:{parts.hostname}:{parts.port} <this machine>"
         raise NotSupported(
             f"A browser elsewhere cannot reach {url}. Install {PROXY} where JupyterLab runs and restart the Jupyter "
             f"server, or forward the port: {tunnel}.",
             url=url,
         )
-    proxied = f"{urlsplit(session.transport.where).path}proxy/{parts.port}/"
-    _show_link(proxied)
-    return proxied
+    _show_link(path)
+    return path
+
+
+def proxied(url: str, session: Session) -> str | None:
+    """Return the path on the Jupyter server that leads to `url`; None where nothing forwards it."""
+    if session.mode != "server" or PROXY not in session.health().capabilities:
+        return None
+    return f"{urlsplit(session.transport.where).path}proxy/{urlsplit(url).port}/"
 
 
 def _desktop_here() -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from att.client.opening import proxied
 from att.client.wording import brief, log_line
 from att.errors import NotFound
 from att.notebook.markup import Markup, alert, badge, facts, lost, old
@@ -38,6 +39,7 @@ class RuntimePanel(Panel):
         self.start = self._button("Start", "play", project.runtime.start, f"Start {project.id}", "att-main")
         self.stop = self._button("Stop", "stop", project.runtime.stop, f"Stop {project.id}", "att-stop")
         self.restart = self._button("Restart", "refresh", project.runtime.restart, f"Restart {project.id}")
+        self._ways: dict[str, str] = {}
         self.buttons = (self.start, self.stop, self.restart)
         for made in self.buttons:
             made.disabled = True
@@ -60,13 +62,22 @@ class RuntimePanel(Panel):
         if status is None:
             self.head.html = _title(self.project.id, [badge("bad", "✗ not reachable")])
         else:
-            known = _title(self.project.id, _badges(status)) + _facts(status, value)
+            known = _title(self.project.id, [*_badges(status), self._link(status.url)]) + _facts(status, value)
             self.head.html = known if value.error is None else old(known)
             living, gone = status.state in _LIVING, isinstance(value.error, NotFound)
             self.start.disabled = living or gone
             self.stop.disabled = not living or gone
             self.restart.disabled = status.state in ("starting", "stopping") or gone
         self.detail.html = _detail(value)
+
+    def _link(self, url: str | None) -> str:
+        """Return the link to the project; a page that is shown elsewhere takes the way through the Jupyter server."""
+        if not url:
+            return ""
+        if url not in self._ways:
+            self._ways = {url: proxied(url, self.session) or ""}
+        way = f"data-proxied='{escape(self._ways[url])}'"
+        return f"<a href='{escape(url)}' {way} target='_blank' rel='noopener'>{escape(url)}</a>"
 
 
 def _loading(project: str) -> str:
@@ -85,9 +96,6 @@ def _badges(status: RuntimeStatus) -> list[str]:
         badges.append(health_badge(status.health))
     if status.restart_to_apply:
         badges.append(badge("warn", "✎ restart to apply new settings"))
-    if status.url:
-        url = escape(status.url)
-        badges.append(f"<a href='{url}' target='_blank' rel='noopener'>{url}</a>")
     return badges
 
 

@@ -179,6 +179,7 @@ def test_the_dashboard_is_that_of_the_last_choice_however_fast_one_chooses(
     cockpit.close()
     for thread in threads:
         thread.join(30)
+    assert cockpit.dashboard is not None
     assert cockpit.dashboard.project.id == other.id
     other.delete()
 

@@ -10,6 +10,15 @@ function textOf(node) {
   return node.textContent.trim().replace(/\s+/g, " ");
 }
 
+function lead(view) {
+  // An address of the machine that the project runs on leads nowhere in a browser on another one.
+  if (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) return;
+  for (const link of view.querySelectorAll("a[data-proxied]")) {
+    if (link.dataset.proxied) link.href = link.dataset.proxied;
+    else link.removeAttribute("href");
+  }
+}
+
 function render({ model, el }) {
   el.classList.add("att");
   el.setAttribute("data-lm-suppress-shortcuts", "true");
@@ -43,6 +52,7 @@ function render({ model, el }) {
     fresh.innerHTML = model.get("html");
     speak(fresh.content);
     view.replaceChildren(fresh.content);
+    lead(view);
     for (const [key, node] of keyed(view, "data-key")) if (open.has(key)) node.open = open.get(key);
     for (const [key, node] of keyed(view, "data-scroll")) node.scrollTop = tops.get(key) ?? (node.dataset.end ? node.scrollHeight : 0);
     if (focused) refocus(focused, at);
