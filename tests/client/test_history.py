@@ -138,6 +138,8 @@ def test_a_zip_and_a_broken_file_are_told_in_the_frame(
     assert set(p.tests.history(since=None).runs["ci_url"]) == {"https://ci.example/7"}
     with pytest.raises(NotFound, match=r"no-such\.zip"):
         p.tests.load(tmp_path / "no-such.zip")
+    with pytest.raises(Invalid, match="empty path"):
+        p.tests.load("")
     with pytest.raises(Invalid, match="regular expression"):
         p.tests.load(files[0], match="(")
 

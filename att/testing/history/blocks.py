@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from att.errors import Invalid
 from att.testing.history.records import ResultColumns
 from att.testing.importers.reading import clean
 from att.testing.models import CapturedSection, Outcome, PhaseOutcome, TestFailure, TestOutcome
@@ -122,6 +123,8 @@ _FIELDS = {"exception": "exception_type"}
 _PLAIN = tuple(str(name) for name in FAILURES.names if name not in ("run", "test", "sections"))
 """Columns that are fields of a failure as they are."""
 _SECOND = 1e6
+_MOST_SECONDS = 1e10
+"""Centuries: more may not come back as a time, and far more does not fit into microseconds of 64 bits."""
 _MESSAGES_A_THREAD, _MOST_THREADS = 50, 4
 
 
@@ -200,6 +203,8 @@ def _seconds(values: Any, rows: int) -> npt.NDArray[np.float64]:
 
 def _microseconds(seconds: npt.NDArray[np.float64]) -> pa.Array:
     known = np.isfinite(seconds)
+    if (np.abs(seconds[known]) > _MOST_SECONDS).any():
+        raise Invalid("A test cannot be kept that lasted centuries or began centuries away from its run.")
     rounded = np.rint(np.where(known, seconds, 0) * _SECOND).astype(np.int64)
     return pa.array(rounded, mask=None if known.all() else ~known)
 

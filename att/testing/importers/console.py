@@ -13,7 +13,7 @@ from att.testing.importers.console_results import results_of, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
 from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
-from att.testing.importers.reading import Source, read_text, source_name
+from att.testing.importers.reading import Source, read_text, seconds, source_name
 
 __all__ = ["parse_pytest_console"]
 
@@ -210,7 +210,7 @@ def _report(session: _Open, final: re.Match[str], started_at: datetime | None) -
         counts=counts,
         tests=tests_of(session.lines),
         status=_status(session, final, counts) or session_status(counts),
-        duration_seconds=float(final["seconds"]),
+        duration_seconds=seconds(final["seconds"]),
         started_at=started_at,
         tool=_tool(session.lines),
     )

@@ -10,7 +10,7 @@ from att.errors import Invalid
 from att.testing.importers.building import make_failure, text_of
 from att.testing.importers.models import CATEGORIES, Failure, Outcome, ParsedReport, ReportStatus, TestRecord, TestTable
 from att.testing.importers.nodeids import NodeIds
-from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name
+from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name, stamp
 
 __all__ = ["is_ctrf", "parse_ctrf", "parse_ctrf_document"]
 
@@ -63,7 +63,7 @@ def parse_ctrf_document(document: Any, name: str, *, known: NodeIds | None = Non
         raise Invalid(f"{name} is a broken CTRF report: its summary is not an object or its tests are not objects.")
     statuses = Counter(_status(test, name) for test in tests)
     counts = _counts(summary, tests, statuses, name)
-    start, stop = seconds(summary.get("start")), seconds(summary.get("stop"))
+    start, stop = stamp(summary.get("start")), stamp(summary.get("stop"))
     started_at = _moment(start) or parse_time(document.get("timestamp"))
     tool = results.get("tool")
     return ParsedReport(
@@ -107,14 +107,19 @@ def _report_status(counts: dict[str, int | None]) -> ReportStatus:
 
 
 def _duration(summary: dict[str, Any], start: float | None, stop: float | None) -> float | None:
-    if (duration := seconds(summary.get("duration"))) is not None:
-        return duration / 1000
+    if (duration := _in_seconds(summary.get("duration"))) is not None:
+        return duration
     return (stop - start) / 1000 if start and stop and stop >= start else None
 
 
-def _moment(stamp: float | None) -> datetime | None:
+def _in_seconds(milliseconds: object) -> float | None:
+    number = stamp(milliseconds)
+    return None if number is None else seconds(number / 1000)
+
+
+def _moment(at: float | None) -> datetime | None:
     """Return the time of a stamp in milliseconds; Playwright's reporter writes the tests' in seconds."""
-    return parse_time(stamp / 1000 if stamp > _LAST_SECOND else stamp) if stamp else None
+    return parse_time(at / 1000 if at > _LAST_SECOND else at) if at else None
 
 
 def _tool(tool: object) -> str | None:
@@ -141,7 +146,7 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
     parts = [text_of(part) for part in suite] if isinstance(suite, list) else text_of(suite).split(" > ")
     classname = clean("::".join(part for part in parts if part))
     nodeid, resolved = (name, True) if "::" in name else known.resolve(classname, name, file)
-    duration, start = seconds(test.get("duration")), seconds(test.get("start"))
+    duration, start = _in_seconds(test.get("duration")), stamp(test.get("start"))
     earlier = _earlier(test)
     attempts = _attempts(test, earlier)
     return TestRecord(
@@ -152,7 +157,7 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
         file=file,
         resolved=resolved,
         attempts=attempts,
-        duration_seconds=None if duration is None else duration / 1000,
+        duration_seconds=duration,
         started_at=_moment(start),
         worker=text_of(test.get("threadId")) or None,
         failures=(*_failures_before(earlier, attempts), *_failures(test, attempts)),

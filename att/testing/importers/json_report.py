@@ -15,7 +15,7 @@ from att.testing.importers.building import (
     text_of,
 )
 from att.testing.importers.models import CATEGORIES, ParsedReport, Phase
-from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name
+from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name, stamp
 
 __all__ = ["is_json_report", "parse_json_report", "parse_pytest_json_report"]
 
@@ -55,11 +55,11 @@ def parse_json_report(document: Any, name: str) -> ParsedReport:
 
 def _report(document: dict[str, Any], session: Session, counts: dict[str, int | None]) -> ParsedReport:
     summary, code = document["summary"], document.get("exitcode")
-    if isinstance(deselected := summary.get("deselected"), int):
+    if isinstance(deselected := summary.get("deselected"), int) and not isinstance(deselected, bool):
         counts["deselected"] = deselected
     counts["warnings"] = len(document["warnings"]) if isinstance(document.get("warnings"), list) else 0
     exitcode = code if isinstance(code, int) and not isinstance(code, bool) else None
-    duration, created = seconds(document.get("duration")), seconds(document.get("created"))
+    duration, created = seconds(document.get("duration")), stamp(document.get("created"))
     environment = document.get("environment")
     facts = environment if isinstance(environment, dict) else {}
     packages = facts.get("Packages")

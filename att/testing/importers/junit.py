@@ -13,7 +13,7 @@ from att.testing.importers.building import make_failure, session_status
 from att.testing.importers.junit_xml import EARLIER_TAGS, OUTPUT_TAGS, RESULT_TAGS, Child, RawReport, read_junit
 from att.testing.importers.models import Failure, Outcome, ParsedReport, Phase, ReportStatus, TestTable, worst
 from att.testing.importers.nodeids import NodeIds
-from att.testing.importers.reading import Source, clip, open_source, parse_time, seconds, source_name
+from att.testing.importers.reading import Source, clip, open_source, parse_time, seconds, source_name, stamp
 
 __all__ = ["parse_junit_xml"]
 
@@ -53,7 +53,7 @@ def parse_junit_xml(source: Source, *, known: Collection[str] | NodeIds = (), tz
     with open_source(source) as stream:
         raw = read_junit(stream, name)
     stated = (suite.get("tests") for suite in (raw.root, *raw.suites))
-    if not raw.names and any(seconds(value) for value in stated):
+    if not raw.names and any(stamp(value) for value in stated):
         raise Invalid(f"{name} states a number of tests but lists none, so the totals cannot be known.")
     return _Report(raw, known if isinstance(known, NodeIds) else NodeIds(known), tz).build()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import inf
+from math import isfinite
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
 from att.errors import Invalid
-from att.testing.importers.reading import seconds, wide_encoding
+from att.testing.importers.reading import MAX_SECONDS, seconds, wide_encoding
 
 __all__ = ["EARLIER_TAGS", "OUTPUT_TAGS", "RESULT_TAGS", "Child", "RawReport", "read_junit"]
 
@@ -225,7 +225,7 @@ def _durations(times: list[str | None]) -> list[float | None]:
         numbers = list(map(float, times))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return [seconds(time) for time in times]
-    if not numbers or (min(numbers) >= 0 and sum(numbers) < inf):
+    if not numbers or (min(numbers) >= 0 and max(numbers) <= MAX_SECONDS and isfinite(sum(numbers))):
         return [*numbers]
     return [seconds(time) for time in times]
 

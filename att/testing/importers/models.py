@@ -8,6 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, overload
 
+from att.errors import Invalid
+from att.testing.importers.reading import MAX_COUNT, MAX_SECONDS, is_count
+
 __all__ = [
     "CATEGORIES",
     "Failure",
@@ -143,7 +146,8 @@ class TestTable(Sequence[TestRecord]):
 class ParsedReport:
     """What one report says about one test session.
 
-    A count is None when the format cannot express the category or this file does not tell.
+    A count is None when the format cannot express the category or this file does not tell. A duration that no run
+    can have is None. Raises Invalid for a count or an exit code that is out of range.
     """
 
     kind: ReportKind
@@ -159,6 +163,15 @@ class ParsedReport:
     tool: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     """`branch`, `commit`, `ci_url` and whatever else the file names about its run."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.counts.items():
+            if value is not None and not is_count(value):
+                raise Invalid(f"The report is broken: it states a number of {name} that no run can have.")
+        if self.exitcode is not None and not -MAX_COUNT <= self.exitcode <= MAX_COUNT:
+            raise Invalid("The report is broken: it states an exit code that no process can have.")
+        if self.duration_seconds is not None and not 0 <= self.duration_seconds <= MAX_SECONDS:
+            object.__setattr__(self, "duration_seconds", None)
 
     @property
     def passed(self) -> int | None:

@@ -8,23 +8,28 @@ import json
 import math
 import os
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from att.errors import Invalid, NotFound, TooLarge
 
 __all__ = [
+    "MAX_COUNT",
+    "MAX_SECONDS",
     "Source",
     "clean",
     "clip",
     "exception_type",
+    "in_utc",
+    "is_count",
     "load_json",
     "open_source",
     "parse_time",
     "read_text",
     "seconds",
     "source_name",
+    "stamp",
     "wide_encoding",
 ]
 
@@ -34,6 +39,13 @@ MAX_BYTES = 512 << 20
 MAX_DOCUMENT_BYTES = 128 << 20
 """Limit of formats that must be held in memory as a whole."""
 CLIP_BYTES = 64 << 10
+MAX_COUNT = 2**31 - 1
+MAX_SECONDS = 10 * 366 * 86_400.0
+"""Ten years: what claims to have taken longer is no duration."""
+
+_FIRST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=2)
+"""Clocks of other machines, and times that name no zone, may be ahead."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -127,8 +139,19 @@ def clip(text: str) -> str:
     return head.decode(errors="ignore") + mark + tail.decode(errors="ignore")
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """Return whether the value is a number of tests, warnings or attempts that a run can have."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+
+
 def seconds(value: object) -> float | None:
     """Return a duration in seconds from a number or its text, None for anything that is not one."""
+    number = stamp(value)
+    return number if number is not None and number <= MAX_SECONDS else None
+
+
+def stamp(value: object) -> float | None:
+    """Return a number of any size that is not negative from a number or its text, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -139,17 +162,31 @@ def seconds(value: object) -> float | None:
 
 
 def parse_time(value: object, tz: tzinfo = UTC) -> datetime | None:
-    """Return an aware UTC time from epoch seconds or ISO text (`tz` where it names no zone), else None."""
+    """Return an aware UTC time from epoch seconds or ISO text (`tz` where it names no zone), else None.
+
+    A time at which no test can have run, before 1990 or after now, is none.
+    """
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC) if value > 0 else None
+            return _plausible(datetime.fromtimestamp(value, UTC))
         if not isinstance(value, str):
             return None
         moment = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
-        zone = UTC if value.rstrip().endswith(" UTC") else tz
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return in_utc(moment, UTC if value.rstrip().endswith(" UTC") else tz)
+
+
+def in_utc(moment: datetime, tz: tzinfo) -> datetime | None:
+    """Return the time in UTC, read in `tz` where it names no zone; None for one at which no test can have run."""
+    try:
+        return _plausible((moment if moment.tzinfo else moment.replace(tzinfo=tz)).astimezone(UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _plausible(moment: datetime) -> datetime | None:
+    return moment if _FIRST_TIME <= moment <= datetime.now(UTC) + _AHEAD else None
 
 
 def exception_type(message: str, longrepr: str = "") -> str | None:

@@ -17,6 +17,7 @@ from att.testing.importers.reading import (
     parse_time,
     seconds,
     source_name,
+    stamp,
     wide_encoding,
 )
 
@@ -88,7 +89,7 @@ class _Reader:
         elif kind == "SessionFinish":
             self._finished = True
             code = line.get("exitstatus")
-            self._exitcode = code if isinstance(code, int) else None
+            self._exitcode = code if isinstance(code, int) and not isinstance(code, bool) else None
         elif kind == "CollectReport":
             self._collected(line)
         elif kind == "WarningMessage":
@@ -162,7 +163,7 @@ class _Reader:
             row.phase_seconds[phase] = seconds(line.get("duration"))
         if worker := text_of(line.get("worker_id")):
             row.worker = worker
-        start, stop = seconds(line.get("start")), seconds(line.get("stop"))
+        start, stop = stamp(line.get("start")), stamp(line.get("stop"))
         if start:
             self._started.append(start)
             row.started_at = row.started_at or parse_time(start)

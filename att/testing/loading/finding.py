@@ -6,12 +6,12 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePath
 
 from att.errors import ATTError, Invalid, NotFound, TooLarge
 from att.testing.importers.archive import is_archive, is_report_name, unpack_archive
-from att.testing.importers.reading import MAX_BYTES
+from att.testing.importers.reading import MAX_BYTES, parse_time
 
 __all__ = ["FoundFile", "FoundReport", "find_files", "named", "read_reports"]
 
@@ -45,6 +45,8 @@ def find_files(path: str | os.PathLike[str]) -> list[FoundFile]:
     none, and Invalid for a path that cannot be one.
     """
     text = os.fspath(path)
+    if not text:
+        raise Invalid("An empty path names no report. The folder where you are is '.'.", path=text)
     try:
         found = _find(text)
     except (OSError, ValueError, RuntimeError) as error:
@@ -110,7 +112,7 @@ def read_reports(file: FoundFile) -> Iterator[FoundReport]:
             raise Invalid("It is not a file.")
         with file.path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+            modified = parse_time(os.fstat(stream.fileno()).st_mtime)
             packed = is_archive(stream.read(4))
             if not packed:
                 if size > MAX_BYTES:

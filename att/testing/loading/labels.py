@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from att.errors import Invalid
 from att.expressions import Expression
 from att.testing.importers.models import ParsedReport
-from att.testing.importers.reading import parse_time
+from att.testing.importers.reading import in_utc, parse_time
 
 __all__ = ["Labelling", "Labels", "of_report", "zone_named"]
 
@@ -51,7 +51,7 @@ class Labelling:
     """Puts labels on runs: given ones, and those that the groups of `match` find in their paths."""
 
     def __init__(self, given: Labels, match: str | None = None, tz: str = "UTC") -> None:
-        """Raises Invalid for a pattern that is none or that names unknown groups, and for an unknown zone."""
+        """Raises Invalid for a pattern that is none or that names unknown groups, an unknown zone, and a wrong time."""
         self.tz = zone_named(tz)
         self.given = replace(given, started_at=_aware(given.started_at, self.tz))
         self._expression = None if match is None else _compiled(match)
@@ -73,7 +73,7 @@ class Labelling:
         moment = groups.get("started_at")
         started_at = parse_time(moment, self.tz) if moment else None
         if moment and started_at is None:
-            raise Invalid(f"The started_at {moment!r} in its path is no ISO 8601 time.")
+            raise Invalid(f"The started_at {moment!r} in its path is no ISO 8601 time between 1990 and now.")
         return Labels(started_at=started_at, **texts)
 
 
@@ -97,7 +97,9 @@ def zone_named(name: str) -> tzinfo:
 def _aware(time: datetime | None, zone: tzinfo) -> datetime | None:
     if time is None:
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    if (moment := in_utc(time, zone)) is None:
+        raise Invalid(f"No test run began at {time}: started_at is a time between 1990 and now.", argument="started_at")
+    return moment
 
 
 def _compiled(match: str) -> Expression:

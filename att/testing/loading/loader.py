@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
 
 from att.errors import ATTError, Invalid
 from att.testing.history.store import HistoryStore
 from att.testing.importers.models import ParsedReport
 from att.testing.importers.nodeids import NodeIds
 from att.testing.importers.parsing import merge, parse
+from att.testing.importers.reading import in_utc
 from att.testing.loading.converting import failures_of, record_of, results_of
 from att.testing.loading.finding import FoundReport
 from att.testing.loading.grouping import is_of_a_class, together
@@ -123,7 +123,8 @@ class Loader:
         if broken:
             parsed = replace(parsed, complete=False)
         labels = (parts[0].labels or Labels()).over(of_report(parsed))
-        times = [time for part in parts if (time := _in_zone(part.found.modified, self._labelling.tz)) is not None]
+        written = (part.found.modified for part in parts)
+        times = [time for at in written if at is not None and (time := in_utc(at, self._labelling.tz)) is not None]
         started_at = labels.started_at or min(times, default=None)
         if started_at is None:
             raise Invalid(
@@ -166,9 +167,3 @@ def _notes(files: int, broken: int, timeless: bool, unresolved: int) -> str:
         f"{who} not known to the project yet, and will join when a run names them." if unresolved else "",
     ]
     return " ".join(note for note in notes if note)
-
-
-def _in_zone(time: datetime | None, zone: tzinfo) -> datetime | None:
-    if time is None:
-        return None
-    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)

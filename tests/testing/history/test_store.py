@@ -48,6 +48,14 @@ def test_an_imported_file_is_kept_once_a_project(history: HistoryStore) -> None:
     assert not history.has("third", "abc")
 
 
+@pytest.mark.parametrize("seconds", [1e12, 1e200, -1e300])
+def test_a_duration_that_does_not_fit_is_refused_and_nothing_is_kept(history: HistoryStore, seconds: float) -> None:
+    record = RunRecord(run_id="ci-1", project="demo", started_at=BEGAN)
+    with pytest.raises(Invalid, match="centuries"):
+        history.keep(record, ResultColumns(["a", "b"], ["passed", "failed"], duration_seconds=[None, seconds]))
+    assert not history.has("demo", "ci-1")
+
+
 def test_what_a_report_does_not_tell_stays_unknown(history: HistoryStore) -> None:
     record = RunRecord(run_id="ci-1", project="demo", started_at=BEGAN, source="ctrf", ci_url="https://ci/1", skipped=4)
     history.keep(record, ResultColumns(["a", "b"], ["passed", "failed"], duration_seconds=[0.5, None]))
