@@ -31,6 +31,11 @@ _REFUSED = {
     "--looponfail": "never ends",
     "-f": "never ends",
     "--pastebin": "publishes the results",
+    "--co": "runs no test. Leave it out, and choose with suite, targets, markers and keyword",
+    "--collect-only": "runs no test. Leave it out, and choose with suite, targets, markers and keyword",
+    "--setup-only": "runs no test. Leave it out, or use --setup-show, which runs them too",
+    "--setup-plan": "runs no test. Leave it out, or use --setup-show, which runs them too",
+    "-p no:terminal": "hides what pytest says. Use -q for a shorter log",
 }
 _PATH_OPTIONS = ("-c", "--config-file", "--rootdir", "--confcutdir", "--basetemp", "--inifile")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -123,8 +128,10 @@ def _checked_arguments(root: Path, arguments: list[str]) -> list[str]:
         _text("extra_args", argument)
         option, _, value = argument.partition("=")
         following = arguments[index + 1] if index + 1 < len(arguments) else ""
+        if argument in ("-p", "-pno:terminal"):
+            option = f"-p {following if argument == '-p' else 'no:terminal'}"
         if reason := _REFUSED.get(option):
-            raise Invalid(f"{option} cannot be used in a run without a terminal: it {reason}.", argument=argument)
+            raise Invalid(f"{option} cannot be used in a test run: it {reason}.", argument=argument)
         if "att_stream" in argument:
             raise Invalid("extra_args may not name att_stream: it is how ATT sees the tests.", argument=argument)
         if argument.startswith("@"):

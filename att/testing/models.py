@@ -207,7 +207,7 @@ class TestRun(Run):
     complete: bool = Field(default=False, description="Pytest ended in order and every selected test has a result.")
     in_flight: list[InFlight] = Field(default_factory=list, description="Running now, or running when it ended.")
     duration_seconds: float | None = None
-    eta_seconds: float | None = Field(default=None, description="Estimated from earlier runs.")
+    eta_seconds: float | None = Field(default=None, description="Estimated from earlier runs and from this one.")
     failures: list[TestFailure] = Field(default_factory=list, description="The first of them, in order.")
     request: TestRequest | None = None
     environment: TestEnvironment | None = None

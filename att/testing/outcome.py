@@ -23,6 +23,7 @@ _BY_RETURNCODE: dict[int, TestStatus] = {
     4: "usage_error",
     5: "no_tests",
 }
+_NO_OUTCOMES = frozenset({"warnings", "deselected"})
 _NAMED_COUNTS = frozenset({"passed", "failed", "skipped", "error", "xfailed", "xpassed", "rerun", "deselected"})
 
 
@@ -40,15 +41,17 @@ def status_of(
         return "cancelled"
     if state.end is None:
         return _status_without_end(state, returncode)
-    if returncode is None:
-        returncode = state.end.exitstatus
-    if returncode < 0:
+    if returncode is not None and returncode < 0:
         return "crashed"
     if state.interrupt is not None:
         return _status_of_interrupt(state)
-    status = _BY_RETURNCODE.get(returncode, "failed")
-    # Plugins can make pytest exit with 0 although tests failed.
-    return "failed" if status == "passed" and _bad(state) else status
+    status = _BY_RETURNCODE.get(state.end.exitstatus, "failed")
+    if status != "passed":
+        return status
+    # Plugins can make pytest end with 0 although tests failed, and others end the process after it.
+    if _bad(state) or _left_otherwise(state, returncode):
+        return "failed"
+    return "passed" if _ran(state) else "no_tests"
 
 
 def _status_without_end(state: StreamState, returncode: int | None) -> TestStatus:
@@ -79,13 +82,25 @@ def _bad(state: StreamState) -> int:
     return state.counts.get("failed", 0) + state.counts.get("error", 0)
 
 
-def reason_of(state: StreamState, status: TestStatus, returncode: int | None) -> str:
-    """Return one line that says how the run ended, and during which test."""
+def _ran(state: StreamState) -> bool:
+    return state.finished > 0 or any(number for name, number in state.counts.items() if name not in _NO_OUTCOMES)
+
+
+def _left_otherwise(state: StreamState, returncode: int | None) -> bool:
+    """Say whether pytest ended well and the process did not."""
+    return state.end is not None and state.end.exitstatus == 0 and returncode not in (0, None)
+
+
+def reason_of(state: StreamState, status: TestStatus, returncode: int | None, shard: int | None = None) -> str:
+    """Return one line that says how the run ended, and during which test; `returncode` is that of the shard if any."""
     match status:
         case "crashed":
-            text = f"Pytest ended without finishing: {_how(returncode)}"
+            who = "Pytest" if shard is None else f"Shard {shard}"
+            text = f"{who} ended without finishing: {_how(returncode)}"
         case "interrupted" if state.interrupt is not None:
             text = ": ".join(part for part in ("Interrupted", state.interrupt.message) if part)
+        case "failed" if _left_otherwise(state, returncode) and not _bad(state):
+            text = f"Pytest ended with 0, the process with {returncode}"
         case "internal_error" if state.internal_errors:
             text = "Pytest failed inside: " + state.internal_errors[0].strip().rpartition("\n")[2]
         case "collect_error":
@@ -94,6 +109,9 @@ def reason_of(state: StreamState, status: TestStatus, returncode: int | None) ->
             text = "Pytest did not start; is it installed in the project's Python? See the log"
         case "usage_error":
             text = "Pytest refused its arguments or a conftest file; see the log"
+        case "no_tests" if state.collected:
+            text = f"{state.collected} test(s) were collected and none was run; is --collect-only among the options"
+            text += " that the project gives to pytest?"
         case "no_tests":
             text = "No tests were selected"
         case _:
@@ -146,7 +164,8 @@ def finished_run(
             "progress": state.progress,
             "eta_seconds": None,
             "message": reason_of(state, status, returncode),
-            "no_tests_collected": status == "no_tests" or (state.ended and state.collected == 0),
+            "no_tests_collected": (status == "no_tests" and not state.collected)
+            or (state.ended and state.collected == 0),
             "timed_out": timed_out,
             "returncode": TIMED_OUT_RETURNCODE if timed_out else returncode,
             "complete": state.complete and status not in ("crashed", "cancelled"),

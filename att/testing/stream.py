@@ -11,6 +11,7 @@ from typing import Literal, cast
 from pydantic import ValidationError
 
 from att.testing import records
+from att.testing.driver.planning import worst
 from att.testing.fingerprint import cause_of, fingerprint
 from att.testing.models import CapturedSection, InFlight, Outcome, PhaseOutcome, TestFailure, TestOutcome
 from att.testing.records import FailureDetail, Record, parse_record
@@ -147,14 +148,19 @@ class StreamState:
     def eta_seconds(self, durations: Mapping[str, float]) -> float | None:
         """Estimate the seconds that are left from earlier durations by nodeid; None when nothing is known.
 
-        A test without history counts as the mean of the others; workers share what is left.
+        A test without history counts as the mean of those of this run that have one or have ended; workers share
+        what is left.
         """
-        if self.collected is None or self.ended or not durations:
+        if self.collected is None or self.ended:
             return None
-        mean = sum(durations.values()) / len(durations)
-        ended = {outcome.nodeid for outcome in self.outcomes if outcome.outcome != "rerun"}
-        left = sum(durations.get(nodeid, mean) for nodeid in self.nodeids if nodeid not in ended)
-        return left / max(1, self.session.workers if self.session else 1)
+        ended = {o.nodeid: o.duration_seconds for o in self.outcomes if o.outcome != "rerun"}
+        left = [nodeid for nodeid in self.nodeids if nodeid not in ended]
+        expected = [durations[nodeid] for nodeid in left if nodeid in durations]
+        known = [*expected, *ended.values()]
+        if not known:
+            return None
+        seconds = sum(expected) + (len(left) - len(expected)) * sum(known) / len(known)
+        return seconds / max(1, self.session.workers if self.session else 1)
 
     def update(self, reader: StreamReader) -> list[TestOutcome]:
         """Take in what the reader has; return the outcomes that are new."""
@@ -191,7 +197,8 @@ class StreamState:
             self.session = first.model_copy(update={"workers": workers})
         if len(ends) == len(states) and ends:
             last = max(ends, key=lambda end: end.at)
-            self.end = last.model_copy(update={"counts": self.counts})
+            exitstatus = worst([end.exitstatus for end in ends])
+            self.end = last.model_copy(update={"counts": self.counts, "exitstatus": exitstatus})
         self.last_at = max((state.last_at for state in states if state.last_at is not None), default=None)
         known = [state.collected for state in states if state.collected is not None]
         self.collected = sum(known) if len(known) == len(states) else None

@@ -11,7 +11,7 @@ from att.errors import NotFound
 from att.runtime.rundir import RunDirectory
 from att.testing.driver.orders import Plan, Result, collect_stream, shard_stream
 from att.testing.models import TestFailure, TestRun, TestShard
-from att.testing.outcome import finished_run, live_run
+from att.testing.outcome import finished_run, live_run, reason_of
 from att.testing.stream import StreamReader, StreamState
 
 __all__ = ["KIND", "META", "SuiteRun", "light"]
@@ -152,12 +152,21 @@ class SuiteRun:
             timed_out=result is not None and result.timed_out,
             cancelled=stopped,
         )
-        more = {"shards": self._shard_values(result), "failures": _bounded(final.failures)}
+        more: dict[str, object] = {"shards": self._shard_values(result), "failures": _bounded(final.failures)}
         if result is not None:
+            if final.status == "crashed":
+                more |= self._crashed_shard(state, result)
             more |= _coverage(final, result)
             if result.error is not None:
                 more |= {"message": result.error, "status": "usage_error"}
         return final.model_copy(update=more)
+
+    def _crashed_shard(self, state: StreamState, result: Result) -> dict[str, object]:
+        """Return the message that tells of the first shard without an end, whose code need not be that of the run."""
+        for index, (shard, code) in enumerate(zip(self.shards, result.shards, strict=False)):
+            if not shard.ended or (code is not None and code < 0):
+                return {"message": reason_of(state, "crashed", code, index)}
+        return {}
 
     def _shard_values(self, result: Result | None) -> list[TestShard]:
         plan = self._plan

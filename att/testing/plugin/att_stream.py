@@ -281,7 +281,8 @@ class Stream:
         outcome = yield
         if outcome.excinfo is None:
             status = outcome.get_result()
-            self._judged = (report, str(status[0]) if status else "")
+            # With `-p no:terminal` nobody names what passes or fails in its call.
+            self._judged = (report, str(status[0] if status else report.outcome))
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -311,7 +311,7 @@ SUITES = {
     "nothing_there": Suite({}, "no_tests"),
     "all_deselected": Suite({"test_a.py": MARKED}, "no_tests", ("-k", "nowhere"), least={"deselected": 7}),
     "some_deselected": Suite({"test_a.py": MARKED}, "passed", ("-k", "other"), least={"deselected": 6, "passed": 1}),
-    "only_collected": Suite({"test_a.py": GOOD}, "passed", ("--collect-only",)),
+    "only_collected": Suite({"test_a.py": GOOD, "pytest.ini": "[pytest]\naddopts = --collect-only\n"}, "no_tests"),
     "only_helped": Suite({"test_a.py": GOOD}, "no_tests", ("--version",)),
     "stopped_at_first_failure": Suite({"test_a.py": FAILING}, "failed", ("-x",), least={"failed": 1}),
     "stopped_at_third_failure": Suite({"test_a.py": FAILING}, "failed", ("--maxfail=3",), least={"failed": 3}),

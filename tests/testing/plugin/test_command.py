@@ -77,6 +77,10 @@ def test_what_is_not_there_is_not_found(project: Path, fields: dict[str, Any]) -
         {"extra_args": ["--pastebin=all"]},
         {"extra_args": ["-p", "no:att_stream"]},
         {"extra_args": ["-pno:att_stream"]},
+        {"extra_args": ["--co"]},
+        {"extra_args": ["-x", "--collect-only"]},
+        {"extra_args": ["-p", "no:terminal"]},
+        {"extra_args": ["-pno:terminal"]},
         {"extra_args": ["--rootdir=/"]},
         {"extra_args": ["--basetemp", "/var"]},
         {"extra_args": ["../outside.py"]},
@@ -86,6 +90,12 @@ def test_what_is_not_there_is_not_found(project: Path, fields: dict[str, Any]) -
 def test_what_leaves_the_project_or_hides_the_run_is_invalid(project: Path, fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         _arguments(project, **fields)
+
+
+def test_what_would_run_nothing_is_refused_with_the_way_out(project: Path) -> None:
+    with pytest.raises(Invalid, match=r"--co cannot be used .* runs no test. Leave it out, and choose with suite"):
+        _arguments(project, extra_args=["--co"])
+    assert _arguments(project, extra_args=["-p", "no:cacheprovider"])[:2] == ["-p", "no:cacheprovider"]
 
 
 def test_the_environment_holds_nothing_of_att_jupyter_or_an_outer_pytest(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from att.testing.outcome import status_of
+from att.testing.outcome import reason_of, status_of
 from tests.support.pytest_envs import ENVIRONMENTS
 from tests.support.waiting import eventually
 from tests.testing.plugin.harness import HANG_SECONDS, Running, run_suite, started_suite
@@ -99,6 +99,15 @@ def test_a_process_that_dies_after_the_session_has_crashed_with_all_its_results(
 
     assert (run.returncode, run.status) == (-signal.SIGKILL, "crashed")
     assert (run.state.counts, run.state.in_flight) == ({"passed": 3}, [])
+
+
+def test_a_process_that_leaves_with_another_code_than_pytest_has_no_internal_error(tmp_path: Path) -> None:
+    conftest = "# WITNESS\nimport atexit, os\natexit.register(os._exit, 3)\n"
+
+    run = run_suite(NEWEST, tmp_path, {"test_a.py": GOOD, "conftest.py": conftest})
+
+    assert (run.returncode, run.status, run.state.counts) == (3, "failed", {"passed": 3})
+    assert reason_of(run.state, run.status, run.returncode) == "Pytest ended with 0, the process with 3."
 
 
 def test_the_crashed_suite_would_have_passed_without_its_crash(tmp_path: Path) -> None:

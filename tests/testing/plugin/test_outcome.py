@@ -34,6 +34,10 @@ def _end(exitstatus: int, **counts: int) -> End:
         ([BOOT, SESSION, _end(5), EXIT], 5, "no_tests"),
         ([BOOT, SESSION, _end(4), EXIT], 4, "usage_error"),
         ([BOOT, SESSION, _end(3), EXIT], 3, "internal_error"),
+        ([BOOT, SESSION, _end(0, passed=1)], 3, "failed"),
+        ([BOOT, SESSION, _end(0, passed=1)], 4, "failed"),
+        ([BOOT, SESSION, _end(0), EXIT], 0, "no_tests"),
+        ([BOOT, SESSION, _end(0, skipped=1), EXIT], 0, "passed"),
         ([BOOT, SESSION, _end(0, passed=1)], None, "passed"),
         ([BOOT, SESSION, _end(0, passed=1)], -signal.SIGSEGV, "crashed"),
         ([BOOT, SESSION, EXIT], 4, "usage_error"),
@@ -59,7 +63,7 @@ def test_the_status_comes_from_the_stream_before_the_return_code(
 
 
 def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
-    state = StreamState(boot=BOOT, session=SESSION, end=_end(0, passed=1))
+    state = StreamState(boot=BOOT, session=SESSION, end=_end(0, passed=1), counts={"passed": 1})
     stopped = StreamState(boot=BOOT, session=SESSION, end=_end(2), interrupt=_interrupt())
 
     assert status_of(state, 0, cancelled=True) == "passed"

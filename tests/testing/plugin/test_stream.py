@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from att.testing.models import TestOutcome
+from att.testing.outcome import reason_of
 from att.testing.stream import StreamReader, StreamState
+from tests.support.pytest_envs import ENVIRONMENTS
 from tests.testing.plugin.harness import Finished, run_suite
-from tests.testing.plugin.suites import MIXED, MIXED_ARGUMENTS, SUITES
+from tests.testing.plugin.suites import GOOD, MIXED, MIXED_ARGUMENTS, SUITES
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,18 @@ def test_the_time_that_is_left_comes_from_earlier_runs(mixed: tuple[Finished, by
     assert run.state.eta_seconds({"a": 1.0}) is None
 
 
+def test_the_time_that_is_left_is_that_of_the_tests_of_this_run() -> None:
+    def done(nodeid: str, seconds: float) -> TestOutcome:
+        return TestOutcome(nodeid=nodeid, outcome="passed", started_at=None, call_seconds=seconds)
+
+    elsewhere = {"other": 0.001}
+    state = StreamState(nodeids=["a", "b", "c", "d"], collected=4)
+    assert state.eta_seconds(elsewhere) is None, "nothing is known of these tests"
+    state.outcomes = [done("a", 1.0), done("b", 2.0)]
+    assert state.eta_seconds(elsewhere) == pytest.approx(2 * 1.5)
+    assert state.eta_seconds({"c": 6.0}) == pytest.approx(6 + 3)
+
+
 def test_times_go_on_while_a_test_stops_the_clock(tmp_path: Path) -> None:
     run_suite("pytest84", tmp_path, SUITES["silent"].files)
 
@@ -93,3 +108,21 @@ def pytest_sessionstart(session):
 
     assert run.counts_of_pytest is None
     assert run.state.counts == mixed[0].state.counts
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_project_that_leaves_the_terminal_out_is_counted_all_the_same(environment: str, tmp_path: Path) -> None:
+    files = {"pytest.ini": "[pytest]\naddopts = -p no:terminal\n", "test_a.py": GOOD + "def test_fails(): assert 0\n"}
+
+    run = run_suite(environment, tmp_path, files)
+
+    assert (run.status, run.state.counts) == ("failed", {"passed": 3, "failed": 1})
+
+
+def test_a_session_that_only_collects_has_not_passed(tmp_path: Path) -> None:
+    files = {"pytest.ini": "[pytest]\naddopts = --collect-only\n", "test_a.py": GOOD}
+
+    run = run_suite("pytest84", tmp_path, files)
+
+    assert (run.returncode, run.status) == (0, "no_tests")
+    assert "3 test(s) were collected and none was run" in reason_of(run.state, run.status, run.returncode)

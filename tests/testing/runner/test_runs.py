@@ -152,7 +152,7 @@ def test_a_run_stays_readable_when_its_directory_is_gone(shared: House, tmp_path
     [
         ({"suite": "e2e"}, NotFound, "tests/e2e"),
         ({"targets": ["../other"]}, Invalid, "outside the project"),
-        ({"extra_args": ["--pdb"]}, Invalid, "without a terminal"),
+        ({"extra_args": ["--pdb"]}, Invalid, "a keyboard that is not there"),
         ({"scheduler": "tcp://127.0.0.1:1"}, Invalid, "executor='dask'"),
         ({"executor": "dask"}, Invalid, "scheduler"),
     ],

@@ -108,6 +108,16 @@ def test_a_crash_costs_its_own_shard_only(shared: House, tmp_path: Path) -> None
     assert [test.nodeid for test in run.in_flight] == ["test_b.py::test_crashes"]
 
 
+def test_a_crashed_shard_is_told_with_its_own_code(shared: House, tmp_path: Path) -> None:
+    crash = "import os\ndef test_crashes(): os._exit(0)\n"
+    shared.project(tmp_path, {"test_a.py": "def test_fails(): assert 0\n", "test_b.py": crash}, "whose-code")
+    run = shared.run("whose-code", shards=2)
+    codes = {shard.targets[0]: (shard.index, shard.returncode) for shard in run.shards}
+    index, code = codes["test_b.py"]
+    assert (run.returncode, code, codes["test_a.py"][1]) == (1, 0, 1)
+    assert f"Shard {index} ended without finishing: the process left with 0" in run.message
+
+
 def test_a_file_that_cannot_be_read_ends_a_divided_run_before_it_begins(shared: House, tmp_path: Path) -> None:
     shared.project(tmp_path, {"test_a.py": GOOD, "test_b.py": "import nonsense_that_is_missing\n"}, "unreadable")
     run = shared.run("unreadable", shards=2)
