@@ -8,7 +8,16 @@ from typing import Any
 
 from att.errors import Invalid
 from att.testing.importers.building import make_failure, text_of
-from att.testing.importers.models import CATEGORIES, Failure, Outcome, ParsedReport, ReportStatus, TestRecord, TestTable
+from att.testing.importers.models import (
+    CATEGORIES,
+    MAX_ATTEMPTS,
+    Failure,
+    Outcome,
+    ParsedReport,
+    ReportStatus,
+    TestRecord,
+    TestTable,
+)
 from att.testing.importers.nodeids import NodeIds
 from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name, stamp
 
@@ -22,7 +31,6 @@ _OUTCOMES: dict[str, Outcome] = {
     "pending": "skipped",
     "other": "skipped",
 }
-_MAX_ATTEMPTS = 10_000
 _LAST_SECOND = 1e11
 """A greater stamp is of milliseconds: as seconds it would be after the year 5000."""
 _METADATA = {
@@ -170,14 +178,14 @@ def _earlier(test: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     attempts = [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
     numbers = [attempt.get("attempt") for attempt in attempts]
     return [
-        (number if isinstance(number, int) and 0 < number <= _MAX_ATTEMPTS else place, attempt)
+        (number if isinstance(number, int) and 0 < number <= MAX_ATTEMPTS else place, attempt)
         for place, (number, attempt) in enumerate(zip(numbers, attempts, strict=True), start=1)
     ]
 
 
 def _attempts(test: dict[str, Any], earlier: list[tuple[int, dict[str, Any]]]) -> int:
     retries = test.get("retries")
-    stated = 1 + retries if isinstance(retries, int) and 0 < retries < _MAX_ATTEMPTS else 1
+    stated = 1 + retries if isinstance(retries, int) and 0 < retries < MAX_ATTEMPTS else 1
     return max(stated, *(number for number, _ in earlier)) if earlier else stated
 
 

@@ -13,6 +13,7 @@ from att.testing.importers.reading import MAX_COUNT, MAX_SECONDS, is_count
 
 __all__ = [
     "CATEGORIES",
+    "MAX_ATTEMPTS",
     "Failure",
     "Outcome",
     "ParsedReport",
@@ -30,6 +31,9 @@ Phase = Literal["collect", "setup", "call", "teardown"]
 ReportStatus = Literal["passed", "failed", "no_tests", "interrupted", "internal_error", "collect_error"]
 
 CATEGORIES: tuple[str, ...] = ("passed", "failed", "skipped", "errors", "xfailed", "xpassed")
+
+MAX_ATTEMPTS = 100
+"""A report that only states a greater number of attempts, and does not list them, is not believed: each is a row."""
 
 _SEVERITY: dict[Outcome, int] = {"passed": 0, "skipped": 1, "xfailed": 2, "xpassed": 3, "error": 4, "failed": 5}
 

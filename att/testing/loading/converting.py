@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from att.errors import TooLarge
 from att.testing.fingerprint import cause_of, fingerprint
 from att.testing.history.records import ResultColumns, RunRecord
 from att.testing.importers.models import Failure, ParsedReport, TestTable
@@ -15,6 +16,8 @@ from att.testing.models import CapturedSection, Outcome, TestFailure
 from att.testing.records import FailureDetail
 
 __all__ = ["failures_of", "record_of", "results_of"]
+
+MOST_ROWS = 2_000_000
 
 _COUNTS = ("passed", "failed", "skipped", "errors", "xfailed", "xpassed", "rerun", "deselected", "warnings", "subtests")
 
@@ -55,7 +58,10 @@ def _pytest_version(tool: str | None) -> str | None:
 
 
 def results_of(tests: TestTable) -> ResultColumns:
-    """Return one row an attempt; of attempts before the last one only the outcome is known."""
+    """Return one row an attempt; of attempts before the last one only the outcome is known.
+
+    Raises TooLarge for more than `MOST_ROWS`, which a short report can state.
+    """
     columns = tests.columns
     attempts: list[int] = columns["attempts"]
     if max(attempts, default=1) <= 1:
@@ -64,6 +70,8 @@ def results_of(tests: TestTable) -> ResultColumns:
             outcome=columns["outcome"],
             **{name: _known(columns[name]) for name in ("started_at", "worker", *_SECONDS)},
         )
+    if (total := sum(attempts)) > MOST_ROWS:
+        raise TooLarge(f"It states {total:,} attempts of its tests; a report may have {MOST_ROWS:,}.", rows=total)
     rows = [(row, attempt) for row, last in enumerate(attempts) for attempt in range(1, last + 1)]
     final = [attempt == attempts[row] for row, attempt in rows]
     outcome: list[Outcome] = [

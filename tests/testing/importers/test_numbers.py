@@ -86,6 +86,32 @@ def test_impossible_numbers_do_not_stop_the_other_reports_of_a_folder(home: Hous
     assert {outcome.call_seconds for page in pages for outcome in page.outcomes} == {None}
 
 
+@pytest.mark.parametrize("retries", [100, 10**7, HUGE, -3])
+def test_attempts_that_nobody_can_list_are_not_believed(home: House, retries: int) -> None:
+    """Each attempt is a row: ten millions would take minutes and gigabytes."""
+    listed = [{"attempt": 10**6, "status": "failed"}, {"status": "passed"}]
+    home.write(
+        {
+            "stated.json": ctrf({"name": "a.py::b", "status": "passed", "retries": retries}),
+            "listed.json": ctrf({"name": "a.py::c", "status": "passed", "retries": retries, "retryAttempts": listed}),
+        }
+    )
+    assert {result for result, _ in home.load(".").values()} == {"imported"}
+    assert sorted(run.finished for run in home.runs()) == [1, 1]
+    pages = [home.ask("test.results", project="demo", run=run.run_id).outcomes for run in home.runs()]
+    assert sorted([(o.nodeid, o.attempt) for page in pages for o in page]) == [
+        ("a.py::b", 1),
+        ("a.py::c", 1),
+        ("a.py::c", 2),
+    ]
+
+
+def test_a_short_report_of_millions_of_attempts_is_refused(home: House) -> None:
+    home.write({"a.json": ctrf(*[{"name": "a.py::b", "status": "passed", "retries": 99}] * 20_001)})
+    ((result, reason),) = home.load(".").values()
+    assert (result, reason) == ("refused", "It states 2,000,100 attempts of its tests; a report may have 2,000,000.")
+
+
 @pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59"])
 def test_a_time_at_which_no_test_can_have_run_is_unknown(stamp: str) -> None:
     assert parse(junit({"a::b": "P"}, at=stamp)).started_at is None
