@@ -9,7 +9,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
-__all__ = ["Model", "Page", "Run", "RunState", "Timestamp", "now", "rewritten"]
+__all__ = ["PATTERNS", "Model", "Page", "Run", "RunState", "Timestamp", "allowing", "now", "rewritten"]
+
+PATTERNS: dict[str, str] = {}
+"""What the patterns of arguments allow, in words, for who is refused."""
+
+
+def allowing(words: str, pattern: str) -> str:
+    """Return a pattern for `Field` after noting down what it allows, in words."""
+    PATTERNS[pattern] = words
+    return pattern
 
 
 @lru_cache(1024)  # what is printed in bulk, such as lines of a log, has few different times

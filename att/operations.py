@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic.fields import FieldInfo
 
 from att.errors import ATTError, Invalid, NotFound
-from att.models import Page, Run
+from att.models import PATTERNS, Page, Run, allowing
 
 __all__ = [
     "REGISTRY",
@@ -46,12 +46,21 @@ class CallerSide:
 ProjectId = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        pattern=allowing(
+            "an id is a-z, 0-9, '-' and '_', begins with a letter or digit, and has at most 63 characters",
+            r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        ),
         description="The project's id: lower-case letters, digits, '-' and '_', at most 63.",
         examples=["demo"],
     ),
 ]
-RunId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{8,64}$", description="Id of a run.")]
+RunId = Annotated[
+    str,
+    Field(
+        pattern=allowing("the id of a run is 8 to 64 letters, digits and '-'", r"^[0-9A-Za-z-]{8,64}$"),
+        description="Id of a run.",
+    ),
+]
 Cursor = Annotated[str | None, Field(max_length=200, description="Where to go on; null starts at the oldest kept.")]
 Limit = Annotated[int, Field(ge=1, le=10_000, description="Most elements in one page.")]
 Seconds = Annotated[float, Field(gt=0, le=86_400, description="Seconds.")]
@@ -242,11 +251,10 @@ class Operation:
 
     def _invalid(self, error: ValidationError) -> Invalid:
         problems = []
-        for item in error.errors(include_url=False, include_context=False, include_input=False):
-            parameter = self.parameters.get(str(item["loc"][0])) if item["loc"] else None
-            told = item["type"] == "string_pattern_mismatch" and parameter and parameter.description
-            where = ".".join(str(part) for part in item["loc"]) or "(all)"
-            problems.append({"argument": where, "problem": f"not allowed; {told}" if told else item["msg"]})
+        for item in error.errors(include_url=False, include_input=False):
+            words = PATTERNS.get(item.get("ctx", {}).get("pattern", ""))
+            where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "(all)"
+            problems.append({"argument": where, "problem": f"not allowed; {words}" if words else item["msg"]})
         text = "; ".join(f"{p['argument']}: {p['problem']}" for p in problems)
         return Invalid(f"{self.name} cannot take these arguments: {text.rstrip('.')}.", problems=problems)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from att.code.models import CodeDiff, FileContent, FilePage, FileWritten, SearchPage
 from att.errors import Conflict, NotSupported, PermissionDenied, TimedOut, TooLarge
+from att.models import allowing
 from att.operations import Cursor, Limit, Operations, ProjectId, operation
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ class CodeOperations(Operations):
         encoding: Literal["utf-8", "base64"] = "utf-8",
         expected_hash: Annotated[
             str | None,
-            Field(pattern="^[0-9a-f]{64}$", description="Hash the file must have now; null when it must not exist."),
+            Field(
+                pattern=allowing("a SHA-256 hash is 64 of 0-9 and a-f", "^[0-9a-f]{64}$"),
+                description="Hash the file must have now; null when it must not exist.",
+            ),
         ] = None,
     ) -> FileWritten:
         """Write a file in one step; refused with Conflict when it is not what the caller has read."""
@@ -98,7 +102,14 @@ class CodeOperations(Operations):
         self,
         project: ProjectId,
         base: Annotated[
-            str, Field(pattern=r"^[A-Za-z0-9][\w./~^@-]{0,199}$", description="Commit or branch.")
+            str,
+            Field(
+                pattern=allowing(
+                    "a commit or branch is letters, digits and . / ~ ^ @ - _, and begins with a letter or digit",
+                    r"^[A-Za-z0-9][\w./~^@-]{0,199}$",
+                ),
+                description="Commit or branch.",
+            ),
         ] = "HEAD",
         path: Annotated[str | None, Field(max_length=4096, description="Only this file or folder.")] = None,
     ) -> CodeDiff:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from att.models import Model, Timestamp
+from att.models import Model, Timestamp, allowing
 from att.operations import ProjectId
 
 __all__ = [
@@ -36,7 +36,10 @@ __all__ = [
 ServerName = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        pattern=allowing(
+            "a server's name is letters, digits, '.', '-' and '_', begins with a letter or digit, and has at most 63",
+            r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        ),
         description="The server's name: letters, digits, '.', '-' and '_', at most 63.",
         examples=["git"],
     ),
@@ -50,7 +53,9 @@ class Reference(Model):
     env: str | None = Field(default=None, min_length=1, description="Name of a variable of ATT's own environment.")
     file: str | None = Field(default=None, min_length=1, description="Path of a file that holds it.")
     pointer: str | None = Field(
-        default=None, pattern="^/", description="With file: RFC 6901 pointer to the text inside a JSON file."
+        default=None,
+        pattern=allowing("a JSON pointer begins with '/'", "^/"),
+        description="With file: RFC 6901 pointer to the text inside a JSON file.",
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from pydantic import BeforeValidator, Field
 
-from att.models import Model, Page, Run, Timestamp
+from att.models import Model, Page, Run, Timestamp, allowing
 from att.operations import ProjectId
 from att.runtime.models import Diagnosis, Probe, RestartPolicy, RuntimeStatus
 
@@ -62,7 +62,17 @@ PythonPath = Annotated[
     Field(description="The project's Python; default .venv or venv in the folder, else ATT's own for plain commands."),
 ]
 Environment = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str],
+    dict[
+        Annotated[
+            str,
+            Field(
+                pattern=allowing(
+                    "a variable's name is letters, digits and '_', and begins with no digit", "^[A-Za-z_][A-Za-z0-9_]*$"
+                )
+            ),
+        ],
+        str,
+    ],
     Field(
         max_length=1000, description="Variables added to the process' environment. Values of secret names are masked."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Unpack
 from pydantic import Field
 
 from att.errors import Busy, Conflict, NotFound, NotSupported, PermissionDenied
+from att.models import allowing
 from att.operations import CallerSide, Cursor, Limit, Operations, ProjectId, Seconds, operation
 from att.projects.models import (
     Project,
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ProjectOperations"]
 
-TemplateName = Annotated[str | None, Field(pattern=r"^[a-z0-9-]{1,40}$", description="Template to write.")]
+TemplateName = Annotated[
+    str | None,
+    Field(
+        pattern=allowing("a template's name is a-z, 0-9 and '-', at most 40", r"^[a-z0-9-]{1,40}$"),
+        description="Template to write.",
+    ),
+]
 Url = Annotated[str, Field(min_length=8, max_length=2000)]
 Wait = Annotated[bool, CallerSide()]
 Patience = Annotated[Seconds | None, CallerSide()]
@@ -72,7 +79,11 @@ class ProjectOperations(Operations):
         id: ProjectId,
         url: Annotated[Url, Field(description="http(s) address of a .zip, .tar.gz, .tar.bz2 or .tar.xz archive.")],
         sha256: Annotated[
-            str | None, Field(pattern="^[0-9a-f]{64}$", description="What the archive must hash to.")
+            str | None,
+            Field(
+                pattern=allowing("a SHA-256 hash is 64 of 0-9 and a-f", "^[0-9a-f]{64}$"),
+                description="What the archive must hash to.",
+            ),
         ] = None,
         wait: Wait = True,
         timeout: Patience = None,

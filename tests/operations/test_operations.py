@@ -6,14 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, TypedDict, Unpack
+from typing import Annotated, Any, ClassVar, TypedDict, Unpack
 
 import pytest
 from pydantic import Field
 
 import att.domains  # noqa: F401 - completes the registry
 from att.errors import Conflict, Invalid, NotFound
-from att.models import Model, Page, Run
+from att.models import PATTERNS, Model, Page, Run
 from att.operations import (
     REGISTRY,
     CallerSide,
@@ -138,7 +138,7 @@ def test_every_wrong_argument_is_named_with_what_it_should_be(sample: Operations
     with pytest.raises(Invalid) as caught:
         declared(sample, "make").validate({"project": "No!", "size": 0, "colour": "red"})
     assert [p["argument"] for p in caught.value.details["problems"]] == ["project", "size", "colour"]
-    assert "lower-case letters" in caught.value.message
+    assert "an id is a-z, 0-9" in caught.value.message
 
 
 def test_following_and_long_work_are_derived_from_the_result(sample: Operations) -> None:
@@ -200,3 +200,45 @@ def test_declarations_load_nothing_heavy() -> None:
     code = "import sys, att.domains; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for part in schema.values():
+            yield from _patterns(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _patterns(part)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_pattern_of_an_argument_is_told_in_words(name: str) -> None:
+    assert [p for p in _patterns(REGISTRY[name].arguments_model.model_json_schema()) if p not in PATTERNS] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        (
+            "project.create",
+            {"id": "My App"},
+            "id: not allowed; an id is a-z, 0-9, '-' and '_', begins with a letter or digit, and has at most 63",
+        ),
+        (
+            "runtime.logs",
+            {"project": "demo", "run": "!"},
+            "run: not allowed; the id of a run is 8 to 64 letters, digits",
+        ),
+        (
+            "project.update",
+            {"project": "demo", "env": {"1x": ""}},
+            "env.1x: not allowed; a variable's name is letters,",
+        ),
+    ],
+)
+def test_who_is_refused_by_a_pattern_is_told_what_is_allowed(name: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        REGISTRY[name].validate(given)
+    assert said in str(caught.value)
