@@ -16,7 +16,7 @@ from att.errors import TestsFailed
 from att.operations import operation_of
 from att.testing.history.operations import TestHistoryOperations
 from att.testing.loading.models import RunPer, SentReport
-from att.testing.models import TestRun, TestRunPage, TestStatus
+from att.testing.models import MOST_FAILURES, TestRun, TestRunPage, TestStatus
 from att.testing.operations import TestOperations
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from att.testing.history.history import History
 
-__all__ = ["LiveTestRun", "Tests"]
+__all__ = ["LiveTestRun", "Tests", "unseen"]
 
-_SHOWN_FAILURES = 5
+_SHOWN_FAILURES, _LISTED_FAILURES = 5, 20
 _COUNTS = ("passed", "failed", "errors", "skipped", "xfailed", "xpassed", "rerun", "deselected", "warnings")
 _NOTHING = "-"
 _ENDS: dict[TestStatus, str] = {
@@ -148,13 +148,23 @@ def _because(run: TestRun) -> str:
     return because(run.message.rstrip("."), run.status or run.state)
 
 
+def unseen(run: TestRun, shown: int) -> str:
+    """Say how many failing tests the first `shown` failures leave out, and how to get them; nothing for none."""
+    names = {item.nodeid for item in run.failures}
+    whole = len(names)
+    if len(run.failures) >= MOST_FAILURES:  # not all of them came along
+        whole = max(whole, (run.failed or 0) + (run.errors or 0))
+    more = whole - len({item.nodeid for item in run.failures[:shown]})
+    return f"and {more:,} more: p.tests.results(outcomes=['failed', 'error'])" if more > 0 else ""
+
+
 def _verdict(run: TestRun) -> str:
     """Say in a few lines what is red."""
     first = [f"{item.nodeid}: {item.message.strip().partition(chr(10))[0]}" for item in run.failures[:_SHOWN_FAILURES]]
-    more = len(run.failures) - len(first)
+    more = unseen(run, _SHOWN_FAILURES)
     ended = _ENDS.get(run.status, run.status.replace("_", " ")) if run.status else "are running"
     lines = [f"The tests of {run.project} {ended}{_because(run)}: {_said(run)}; run {run.run_id}."]
-    return "\n  ".join([*lines, *first, *([f"and {more} more"] if more > 0 else [])])
+    return "\n  ".join([*lines, *first, *([more] if more else [])])
 
 
 @view.register
@@ -169,7 +179,7 @@ def _test_run(run: TestRun) -> View:
         ("run", run.run_id),
     ]
     failures = [
-        [item.nodeid, item.phase, item.message.partition("\n")[0][:200]] for item in run.failures[: _SHOWN_FAILURES * 4]
+        [item.nodeid, item.phase, item.message.partition("\n")[0][:200]] for item in run.failures[:_LISTED_FAILURES]
     ]
     shards = [
         [str(item.index), f"{item.finished} of {item.tests}", str(item.failed + item.errors), brief(item.returncode)]
@@ -177,7 +187,8 @@ def _test_run(run: TestRun) -> View:
     ]
     parts: list[Table | Text] = []
     if failures:
-        parts.append(Table(["test", "phase", "failure"], failures, title="failures"))
+        note = unseen(run, _LISTED_FAILURES)
+        parts.append(Table(["test", "phase", "failure"], failures, note=note, title="failures"))
     if shards:
         parts.append(Table(["shard", "tests", "bad", "exit"], shards))
     return Facts([pair for pair in pairs if pair[1] != _NOTHING], parts=parts)

@@ -75,4 +75,4 @@ def _nothing(status: RuntimeStatus) -> str:
         return empty("No probes", "Add some with p.update(probes=[...]); until then running counts as healthy.")
     if status.state in ("running", "starting"):
         return "<div class='att-strip att-faint'>The first probe is on its way…</div>"
-    return "<div class='att-strip att-faint'>Probes begin when the project runs.</div>"
+    return "<div class='att-strip att-faint'>What probes find stands here while the project runs.</div>"

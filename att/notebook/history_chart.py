@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _KINDS = [
     ("Failures that look alike", "failures"),
 ]
 _PERIODS = [("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"), ("one year", "365d")]
-_SUITES = [("every suite", ""), ("all", "all"), ("unit", "unit"), ("integration", "integration"), ("e2e", "e2e")]
+_EVERY_SUITE = ("every suite", "")
 _DOTS_PER_INCH = 110
 _UNKNOWN = -1
 
@@ -41,7 +42,7 @@ class TestHistoryChart(Panel):
         self.project = project
         self.kind = ipywidgets.Dropdown(options=_KINDS, value=kind, description="Chart", tooltip="What is drawn")
         self.period = ipywidgets.Dropdown(options=_PERIODS, value=since, description="Last", tooltip="How far back")
-        self.suite = ipywidgets.Dropdown(options=_SUITES, value="", description="Suite", tooltip="Which suite")
+        self.suite = ipywidgets.Dropdown(options=[_EVERY_SUITE], value="", description="Suite", tooltip="Which suite")
         again = button("Refresh", "refresh", self._load, tip="Fetch the history again")
         self.said = Markup("<div class='att-faint' role='status'>Drawing…</div>")
         self.image = ipywidgets.Image(format="png")
@@ -68,18 +69,20 @@ class TestHistoryChart(Panel):
         wanted, kind, since, suite = self._wanted, str(self.kind.value), self.period.value, self.suite.value
         self.said.html = "<div class='att-faint' role='status'>Drawing…</div>"
 
-        def drawn() -> tuple[str, bytes]:
+        def drawn() -> _Drawn:
             try:
                 history = self.project.tests.history(since=since, suite=suite or None)
                 return _drawn(history, kind)
             except ATTError as error:
-                return alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>"), b""
+                return _Drawn(alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>"))
 
-        def show(result: tuple[str, bytes]) -> None:
+        def show(result: _Drawn) -> None:
             if wanted == self._wanted:
-                self.said.html = result[0]
-                self.image.value = result[1]
-                self.image.layout.display = "" if result[1] else "none"
+                self.said.html = result.words
+                self.image.value = result.picture
+                self.image.layout.display = "" if result.picture else "none"
+                if not suite:
+                    self.suite.options = [_EVERY_SUITE, *((name, name) for name in result.suites)]
 
         self.act(drawn, done=show)
 
@@ -92,17 +95,26 @@ class TestHistoryChart(Panel):
         return super().static_body() + picture
 
 
-def _drawn(history: History, kind: str) -> tuple[str, bytes]:
-    """Return a sentence and the picture."""
-    if history.runs.empty:
-        return empty(
-            "No test runs in this time", "Run some tests, or load reports with p.tests.load('reports/*.xml')."
-        ), b""
+@dataclass(frozen=True)
+class _Drawn:
+    """A sentence, the picture, and the suites that have runs in this time."""
+
+    words: str
+    picture: bytes = b""
+    suites: tuple[str, ...] = ()
+
+
+def _drawn(history: History, kind: str) -> _Drawn:
+    runs, results = len(history.runs), len(history.results)
+    suites = tuple(sorted(history.runs["suite"].dropna().unique()))
+    if not runs:
+        hint = "Run some tests, or load reports with p.tests.load('reports/*.xml')."
+        return _Drawn(empty("No test runs in this time", hint))
     if kind == "failures" and history.failures.empty:
-        return empty("No failures in this time", "Nothing to group."), b""
+        return _Drawn(empty("No failures in this time", "Nothing to group."), suites=suites)
     figure: Any = getattr(history.plot, kind)()
     target = io.BytesIO()
     figure.savefig(target, format="png", dpi=_DOTS_PER_INCH)
-    runs, results = len(history.runs), len(history.results)
     words = f"{runs} {'run' if runs == 1 else 'runs'}, {results:,} results"
-    return f"<div class='att-faint att-small' role='status'>{words}</div>", target.getvalue()
+    said = f"<div class='att-faint att-small' role='status'>{words}</div>"
+    return _Drawn(said, target.getvalue(), suites)

@@ -30,7 +30,7 @@ class ProjectPicker(Panel):
 
     def __init__(self, session: Session, *, value: str = "") -> None:
         self.menu = ipywidgets.Dropdown(options=[_CHOOSE], description="Project", tooltip="Which project")
-        self.menu.layout.width = "340px"
+        self.menu.layout.width = "min(100%, 560px)"
         self.more = button("New project", "plus", self._toggle, tip="Make a project from a template or a folder")
         self.said = Markup()
         self._make_form()
@@ -145,10 +145,10 @@ class ProjectPicker(Panel):
 
 
 def _option(item: ProjectStatus) -> str:
-    told = state(item.runtime.state)
-    return f"{item.project.id} — {told}" + (
-        f", {health(item.runtime.health)}" if item.runtime.state == "running" else ""
-    )
+    told, title = state(item.runtime.state), item.project.title
+    if item.runtime.state == "running":
+        told += f", {health(item.runtime.health)}"
+    return f"{item.project.id} — {told}" + (f" — {title}" if title else "")
 
 
 def _steps(setup: ProjectSetup) -> str:

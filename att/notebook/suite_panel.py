@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from att.client.tests import unseen
 from att.client.wording import brief
 from att.errors import Invalid, NotFound
 from att.notebook.markup import Markup, badge, empty, lost, old
 from att.notebook.panel import Panel, button
 from att.notebook.tones import OUTCOMES, status_badge
 from att.notebook.topics import TestsTopic, TestsValue
+from att.testing.command import SUITES
 from att.testing.models import TestFailure, TestOutcome, TestOutcomePage, TestRun
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TestRunPanel", "counts_html"]
 
-_SUITES = ("all", "unit", "integration", "e2e", "property")
 _SHOWN_FAILURES, _SHOWN_CHARACTERS, _RERUN_MOST = 50, 6000, 2000
 
 
@@ -33,7 +34,7 @@ class TestRunPanel(Panel):
         self.project, self.topic = project, TestsTopic(project.id)
         self.suite = ipywidgets.Combobox(
             value="all",
-            options=_SUITES,
+            options=("all", *SUITES),
             ensure_option=False,
             description="Suite",
             tooltip="A suite, a path or a nodeid",
@@ -151,8 +152,8 @@ def _failures(run: TestRun) -> str:
     if not run.failures:
         return ""
     items = "".join(_failure(item, number) for number, item in enumerate(run.failures[:_SHOWN_FAILURES]))
-    more = len(run.failures) - _SHOWN_FAILURES
-    rest = f"<p class='att-faint'>and {more} more in p.tests.status(...).failures</p>" if more > 0 else ""
+    more = unseen(run, _SHOWN_FAILURES)
+    rest = f"<p class='att-faint'>{escape(more)}</p>" if more else ""
     return f"<ul class='att-list' aria-label='Failing tests'>{items}</ul>{rest}"
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from att.models import Model, Page, Run, Timestamp
 
 __all__ = [
+    "MOST_FAILURES",
     "MOST_SHARDS",
     "CapturedSection",
     "Executor",
@@ -41,6 +42,7 @@ TestStatus = Literal[
 Outcome = Literal["passed", "failed", "skipped", "error", "xfailed", "xpassed", "rerun"]
 PhaseOutcome = Literal["passed", "failed", "skipped", "rerun"]
 Executor = Literal["local", "dask"]
+MOST_FAILURES = 100
 MOST_SHARDS = 32
 
 
@@ -208,7 +210,9 @@ class TestRun(Run):
     in_flight: list[InFlight] = Field(default_factory=list, description="Running now, or running when it ended.")
     duration_seconds: float | None = None
     eta_seconds: float | None = Field(default=None, description="Estimated from earlier runs and from this one.")
-    failures: list[TestFailure] = Field(default_factory=list, description="The first of them, in order.")
+    failures: list[TestFailure] = Field(
+        default_factory=list, description=f"The first {MOST_FAILURES} of them, in order."
+    )
     request: TestRequest | None = None
     environment: TestEnvironment | None = None
     commit: str | None = Field(default=None, description="Commit of the project when the run began.")

@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from att.models import RunState
-from att.testing.models import TestEnvironment, TestRun, TestStatus
+from att.testing.models import MOST_FAILURES, TestEnvironment, TestRun, TestStatus
 from att.testing.stream import StreamState
 
 __all__ = ["TIMED_OUT_RETURNCODE", "finished_run", "live_run", "reason_of", "status_of"]
 
 TIMED_OUT_RETURNCODE = 124
-MAX_FAILURES = 100
 _BY_RETURNCODE: dict[int, TestStatus] = {
     0: "passed",
     1: "failed",
@@ -187,7 +186,7 @@ def _results(run: TestRun, state: StreamState) -> dict[str, Any]:
         "finished": state.finished,
         "in_flight": state.in_flight,
         "duration_seconds": state.duration_seconds,
-        "failures": state.failures[:MAX_FAILURES],
+        "failures": state.failures[:MOST_FAILURES],
         "environment": _environment(run.environment or TestEnvironment(), state),
     }
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 import att
+from att.client.display import text
 from att.client.project import ProjectHandle
 from att.client.session import Session
+from att.errors import TestsFailed
 from att.notebook import (
     Dashboard,
     EventList,
@@ -85,7 +88,7 @@ def test_a_click_that_fails_says_why_until_it_is_dismissed(s: Session, opened: A
 
 def test_probes_are_ticks_with_a_sentence_for_a_screen_reader(service: ProjectHandle, opened: Any) -> None:
     strip = opened(HealthStrip(service))
-    _shows(strip.strip, "Probes begin when the project runs")
+    _shows(strip.strip, "What probes find stands here while the project runs")
     service.runtime.start(wait="healthy")
     _shows(strip.strip, "readiness http", "att-tick-pass", "passed in", "of the last", "role='img'")
     service.runtime.stop()
@@ -108,6 +111,23 @@ def test_tests_run_by_click_and_show_the_same_counts_and_the_traceback(service: 
     again = service.tests.runs().runs[0]
     assert again.collected == told.failed
     assert again.failed  # one of them is flaky on purpose
+
+
+def test_three_hundred_failures_are_counted_and_the_rest_is_told(
+    service: ProjectHandle, opened: Any, tmp_path: Path
+) -> None:
+    cases = "".join(f"<testcase classname='tests.test_a' name='test_{i}'><failure/></testcase>" for i in range(300))
+    report = tmp_path / "nightly.xml"
+    report.write_text(f"<testsuite name='all'>{cases}</testsuite>")
+    service.tests.load(report, match=r"(?P<suite>nightly)\.xml")
+    panel = opened(TestRunPanel(service))
+    _shows(panel.result, "300 failed", "and 250 more: p.tests.results(")
+    run = service.tests.status(service.tests.runs().runs[0].run_id)
+    assert "and 280 more: p.tests.results(" in text(run)
+    with pytest.raises(TestsFailed, match="and 295 more"):
+        run.check()
+    chart = opened(TestHistoryChart(service))
+    eventually(lambda: [value for _, value in chart.suite.options] == ["", "nightly"])
 
 
 def test_a_timeout_that_is_no_number_is_refused_before_anything_runs(service: ProjectHandle, opened: Any) -> None:
@@ -186,7 +206,7 @@ def test_the_dashboard_is_that_of_the_last_choice_however_fast_one_chooses(
 
 def test_a_defect_behind_a_click_is_shown_and_the_buttons_work_again(service: ProjectHandle, opened: Any) -> None:
     panel = opened(RuntimePanel(service))
-    panel.act(lambda: {}["missing"], busy=(panel.start,))
+    panel.act(lambda: dict[str, int]()["missing"], busy=(panel.start,))
     _shows(panel.notice, "Internal error", "KeyError", "missing")
     assert not panel.start.disabled
 

@@ -12,7 +12,7 @@ from att.testing.history import catalogue
 from att.testing.history.catalogue import cleaned
 from att.testing.history.records import Part, ResultColumns, RunRecord, Selection
 from att.testing.history.travelling import run_from, run_of
-from att.testing.models import TestFailure, TestOutcome, TestRun, TestRunPage
+from att.testing.models import MOST_FAILURES, TestFailure, TestOutcome, TestRun, TestRunPage
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -23,7 +23,6 @@ __all__ = ["HistoryStore"]
 
 _CHUNK = 64
 """Blocks that are read in one transaction: a slow reader holds none open."""
-MAX_FAILURES = 100
 
 
 class HistoryStore:
@@ -106,7 +105,7 @@ class HistoryStore:
         """Return one run with its first failures. Raises NotFound."""
         run = run_from(self._found(project, run_id)["detail"])
         failures = [failure for failure in self.failures(project, run_id) if failure.outcome != "rerun"]
-        return run.model_copy(update={"failures": failures[:MAX_FAILURES]})
+        return run.model_copy(update={"failures": failures[:MOST_FAILURES]})
 
     def outcomes(self, project: str, run_id: str) -> Sequence[TestOutcome]:
         """Return the outcomes of one run in the order in which the tests ended. Raises NotFound."""
