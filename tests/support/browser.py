@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +177,7 @@ class Lab:
         """Take a picture of the page, light and dark, under `.cache/screenshots`."""
         self.pictures({name: None}, dark=dark)
 
-    def pictures(self, wanted: dict[str, Locator | None], *, dark: bool = True) -> None:
+    def pictures(self, wanted: Mapping[str, Locator | None], *, dark: bool = True) -> None:
         """Take pictures of elements, or of the page, in both themes, and note what is hard to read in `faint`.
 
         The theme is light before and after.
