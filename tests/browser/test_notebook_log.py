@@ -45,6 +45,18 @@ while True:
     print("tick", n, flush=True)
     n += 1
 """
+INVERSE = r"""
+import time
+for codes in ("7", "7;31", "7;44", "7;33;44"):
+    print(f"\x1b[{codes}minverse\x1b[0m by {codes}")
+print("WARNING: \x1b[7minverse\x1b[0m of a warning")
+for n in range(40): print("between", n)
+n = 0
+while True:
+    time.sleep(0.05)
+    print("tick", n, flush=True)
+    n += 1
+"""
 LINE_BYTES, BURST = 100, 300_000
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 ROTATING = f"""
@@ -82,6 +94,10 @@ HEARD_TOO_EARLY = """el => {
     take(3, ["d"], {});
     return [store.texts.join(""), asked.length];
 }"""
+LOOKS = """el => [...el.querySelectorAll(".a-inverse")].map(node => {
+    const { color, backgroundColor } = getComputedStyle(node);
+    return [color, backgroundColor];
+})"""
 TAKEN_OUT = """el => {
   const [parent, next] = [el.parentElement, el.nextSibling];
   el.remove();
@@ -156,6 +172,40 @@ def test_search_levels_times_pause_and_keys(lab: Lab, home: Home) -> None:
     eventually(lambda: find(".att-log-follow").get_attribute("aria-pressed") == "true")
     lab.server.post("projects/coloured/runtime/stop")
     assert (lab.off_site, lab.errors) == ([], [])
+
+
+def test_inverse_text_can_be_read_and_what_is_selected_stays_selected_while_lines_come(lab: Lab, home: Home) -> None:
+    start = "p.runtime.start(wait='running')\np.logs.view()"
+    notebook = Notebook(lab, home.work, _project("inverse", INVERSE), start).run()
+    find = notebook.find
+    find(".att-log-row:has-text('tick 5')").first.wait_for()
+    find(".att-log-scroll").press("Home")
+    find(".att-log-row:has-text('of a warning')").wait_for()
+    notebook.picture("log-inverse", ".att-log")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lab.theme(theme)
+        eventually(lambda: len(notebook.value(LOOKS)) == 5)
+        looks = notebook.value(LOOKS)
+        assert [fore for fore, back in looks if fore == back or back == "rgba(0, 0, 0, 0)"] == []
+        plain, warning = looks[0], looks[4]
+        assert plain[1] != warning[1], "it turns round the colours that the line has"
+    find(".att-log-row:has-text('between 1')").first.locator(".att-log-text").select_text()
+    assert _selected(notebook) == "between 1"
+    seen = notebook.value("el => el.attLog.store.next")
+    eventually(lambda: notebook.value("el => el.attLog.store.next") > seen + 20)
+    notebook.value("el => { el.attLog.scroll.scrollTop += 2 * el.attLog.height; }")
+    find(".att-log-row:has-text('between 12')").wait_for()
+    assert _selected(notebook) == "between 1"
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    find(".att-log-copy").click()
+    find(".att-log-copy.att-log-done").wait_for()
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == "between 1"
+    lab.server.post("projects/inverse/runtime/stop")
+    assert (lab.off_site, lab.errors) == ([], [])
+
+
+def _selected(notebook: Notebook) -> str:
+    return str(notebook.page.evaluate("document.getSelection().toString()"))
 
 
 def test_a_cell_that_keeps_running_shows_the_log_live_and_nothing_twice_when_it_ends(lab: Lab, home: Home) -> None:

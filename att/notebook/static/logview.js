@@ -98,6 +98,7 @@ class LogPanel {
       this.draw();
       this.remember();
     });
+    on(this.copy, "mousedown", (e) => e.preventDefault()); // it would end the selection
     on(this.copy, "click", () => this.copyText());
     on(this.save, "click", () => this.download());
     on(this.scroll, "scroll", () => this.scrolled());
@@ -258,11 +259,9 @@ class LogPanel {
     const first = Math.max(0, Math.floor(scroll.scrollTop / height) - OVERSCAN);
     const last = Math.min(length, Math.ceil((scroll.scrollTop + scroll.clientHeight) / height) + OVERSCAN);
     this.rows.style.transform = `translateY(${first * height}px)`;
-    const wanted = Math.max(0, last - first);
-    while (this.rows.childElementCount > wanted) this.rows.lastChild.remove();
-    while (this.rows.childElementCount < wanted) this.rows.append(document.createElement("div"));
-    let node = this.rows.firstChild;
-    for (let place = first; place < last; place++, node = node.nextSibling) drawRow(node, this.filter.rowAt(place), this.store, this.filter, this.state.stamps);
+    const wanted = [];
+    for (let place = first; place < last; place++) wanted.push(this.filter.rowAt(place));
+    placeRows(this.rows, wanted, (node, n) => drawRow(node, n, this.store, this.filter, this.state.stamps));
     this.drawCounts();
   }
 

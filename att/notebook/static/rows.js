@@ -8,6 +8,23 @@ function clockTime(ms) {
   return `${twoDigits(t.getHours())}:${twoDigits(t.getMinutes())}:${twoDigits(t.getSeconds())}.${String(t.getMilliseconds()).padStart(3, "0")}`;
 }
 
+function placeRows(holder, wanted, draw) {
+  // Rows that stay in sight keep their nodes, and with them what is selected; those of other rows are used again.
+  const staying = new Set(wanted), spare = [...holder.children].filter((node) => !staying.has(node.attRow));
+  for (const node of spare) node.remove();
+  let at = holder.firstChild;
+  for (const n of wanted) {
+    let node = at;
+    if (at?.attRow === n) at = at.nextSibling;
+    else {
+      node = spare.pop() || document.createElement("div");
+      node.attRow = n;
+      holder.insertBefore(node, at);
+    }
+    draw(node, n);
+  }
+}
+
 function drawRow(node, n, store, filter, stamps) {
   // Draws a row into its node, unless it is there already.
   const kind = store.kind(n), text = store.text(n);
