@@ -14,7 +14,8 @@ from att.testing.importers.building import (
     session_status,
     text_of,
 )
-from att.testing.importers.models import CATEGORIES, ParsedReport, Phase
+from att.testing.importers.json_summary import CATEGORY_OF, agrees, counts_stated, stated_by
+from att.testing.importers.models import ParsedReport, Phase
 from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name, stamp
 
 __all__ = ["is_json_report", "parse_json_report", "parse_pytest_json_report"]
@@ -31,11 +32,19 @@ def parse_pytest_json_report(source: Source) -> ParsedReport:
 
 def is_json_report(document: object) -> bool:
     """Return whether a JSON document looks like pytest-json-report's."""
-    return isinstance(document, dict) and "summary" in document and ("exitcode" in document or "collectors" in document)
+    if not isinstance(document, dict) or "summary" not in document:
+        return False
+    tests = document.get("tests")
+    first = tests[0] if isinstance(tests, list) and tests else None
+    return "exitcode" in document or "collectors" in document or (isinstance(first, dict) and "nodeid" in first)
 
 
 def parse_json_report(document: Any, name: str) -> ParsedReport:
-    """Parse a document that is already decoded; `name` is how errors call it."""
+    """Parse a document that is already decoded; `name` is how errors call it.
+
+    The phases of each test are counted, or its outcome where it has none. The summary counts where it states other
+    tests than are listed.
+    """
     if not is_json_report(document) or not isinstance(document["summary"], dict):
         raise Invalid(f"{name} is not a report of pytest-json-report: it has no summary with an exit code.")
     session = Session()
@@ -44,12 +53,13 @@ def parse_json_report(document: Any, name: str) -> ParsedReport:
     tests = _dicts(document, "tests", name)
     for test in tests:
         _test(session, test, name)
-    counts = session.counts("warnings")
+    counts, exitcode = session.counts("warnings"), document.get("exitcode")
     _unknowns(counts, tests)
     if "collectors" not in document:
-        _without_collectors(counts, tests, document.get("exitcode"))
-    if not tests:
-        counts = _counts_of_summary(document, counts, name)
+        _without_collectors(counts, tests, exitcode)
+    stated = stated_by(document["summary"], name)
+    if not tests or not agrees(stated, tests):
+        counts |= counts_stated(stated, exitcode, name)
     return _report(document, session, counts)
 
 
@@ -107,8 +117,21 @@ def _test(session: Session, test: dict[str, Any], name: str) -> None:
         if isinstance(stage, dict):
             row.phase_seconds[phase] = seconds(stage.get("duration"))
             _phase(session, row, phase, stage, outcome)
-    if row.outcome is None and outcome in ("failed", "error"):
+    if not _outcomes(test):
+        _without_phases(session, row, test, name)
+    elif row.outcome is None and outcome in ("failed", "error"):
         _lost_worker(session, row, test, outcome)
+
+
+def _without_phases(session: Session, row: Row, test: dict[str, Any], name: str) -> None:
+    """Count a test that only tells its outcome, as other writers of the format have it."""
+    outcome = test["outcome"]
+    if outcome not in CATEGORY_OF:
+        raise Invalid(f"{name} is broken: a test has the outcome {outcome[:50]!r} and no phases that tell more.")
+    session.count(CATEGORY_OF[outcome], row)
+    if outcome in ("failed", "error"):
+        stage = next((test[phase] for phase in _PHASES if isinstance(test.get(phase), dict)), test)
+        _fail(row, None, stage)
 
 
 def _phase(session: Session, row: Row, phase: Phase, stage: dict[str, Any], final: str) -> None:
@@ -165,6 +188,8 @@ def _without_collectors(counts: dict[str, int | None], tests: list[dict[str, Any
     """Forget what only collectors tell, unless the tests ran under xdist, whose controller gets none that passed."""
     if any(_is_of_worker(test) for test in tests):
         return
+    if tests and exitcode not in (2, 3) and not any(_outcomes(test) for test in tests):
+        return  # not pytest-json-report wrote this, but somebody who tells of tests alone
     if tests:
         counts["skipped"] = None
     if exitcode not in (0, 4, 5):
@@ -177,21 +202,11 @@ def _is_of_worker(test: dict[str, Any]) -> bool:
 
 
 def _no_phase(test: dict[str, Any], outcome: str) -> bool:
-    stages = [test[phase] for phase in (*_PHASES, "???") if isinstance(test.get(phase), dict)]
-    return bool(stages) and all(stage.get("outcome") != outcome for stage in stages)
+    outcomes = _outcomes(test)
+    return bool(outcomes) and outcome not in outcomes
 
 
-def _counts_of_summary(document: dict[str, Any], counts: dict[str, int | None], name: str) -> dict[str, int | None]:
-    """Return the counts of a report without tests: of collection alone, or what a bare summary can tell."""
-    summary = document["summary"]
-    total = summary.get("total", 0)
-    if not isinstance(total, int):
-        raise Invalid(f"{name} is broken: its total is not a number.")
-    if total == 0:
-        return counts
-    if "error" in summary or "rerun" in summary:
-        raise Invalid(f"{name} holds only a summary, from which the totals cannot be known. Export it with its tests.")
-    known: dict[str, int | None] = {key: summary.get(key, 0) for key in CATEGORIES}
-    if not all(isinstance(value, int) and value >= 0 for value in known.values()):
-        raise Invalid(f"{name} is broken: a count of its summary is not a number.")
-    return known | {"skipped": None, "errors": None}
+def _outcomes(test: dict[str, Any]) -> list[str]:
+    """Return the outcomes that the phases of a test have."""
+    stages = (test.get(phase) for phase in (*_PHASES, "???"))
+    return [text for stage in stages if isinstance(stage, dict) and (text := text_of(stage.get("outcome")))]

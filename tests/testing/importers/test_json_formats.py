@@ -115,6 +115,73 @@ def test_a_bare_summary_gives_what_it_can_or_is_refused() -> None:
         parse(json.dumps(head | {"summary": {"passed": 2, "error": 1, "total": 3}}))
 
 
+PHASELESS = [{"nodeid": "a.py::b", "outcome": "passed"}, {"nodeid": "a.py::c", "outcome": "failed"}]
+
+
+def json_report(tests: list[dict[str, Any]], exitcode: Any = 1, **summary: Any) -> str:
+    return json.dumps({"summary": summary, "exitcode": exitcode, "tests": tests})
+
+
+def test_a_test_without_phases_counts_by_its_outcome() -> None:
+    more = [{"nodeid": f"a.py::{name}", "outcome": name} for name in ("skipped", "xfailed", "xpassed", "error")]
+    report = parse(json_report([*PHASELESS, *more], total=6))
+    assert report.counts == {
+        **{"passed": 1, "failed": 1, "skipped": 1, "errors": 1, "xfailed": 1, "xpassed": 1},
+        "warnings": 0,
+    }
+    assert [record.outcome for record in report.tests] == ["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
+    assert [bool(record.failures) for record in report.tests] == [False, True, False, False, False, True]
+    durations = [{**test, "call": {"duration": 0.5}} for test in PHASELESS]
+    timed = parse(json_report(durations))
+    assert (timed.passed, timed.failed, timed.tests[0].duration_seconds) == (1, 1, 0.5)
+    assert parse(json.dumps({"summary": {}, "tests": PHASELESS})).passed == 1
+
+
+def test_an_outcome_that_says_nothing_is_refused_without_phases() -> None:
+    for outcome in ("rerun", "splendid"):
+        with pytest.raises(Invalid, match=f"'{outcome}' and no phases"):
+            parse(json_report([{"nodeid": "a.py::b", "outcome": outcome}]))
+
+
+def test_a_summary_that_states_other_tests_than_are_listed_counts() -> None:
+    report = parse(json_report(PHASELESS, passed=2, failed=1, total=3))
+    assert (report.passed, report.failed, report.skipped, report.errors) == (2, 1, None, None)
+    assert len(report.tests) == 2
+    with pytest.raises(Invalid, match="cannot be known"):
+        parse(json_report(PHASELESS, passed=1, failed=1, error=1, total=3))
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {},
+        {"passed": "5"},
+        {"passed": -5},
+        {"passed": 5},
+        {"passed": True, "total": 1},
+        {"total": 5},
+        {"total": None},
+        {"passed": 2, "total": 3},
+        {"passed": 3, "total": 0},
+        {"passed": "5", "total": 5},
+    ],
+)
+def test_a_summary_that_cannot_be_is_refused_and_never_zeros(summary: dict[str, Any]) -> None:
+    for tests in ([], PHASELESS) if summary else ([],):
+        with pytest.raises(Invalid, match=r"is broken: .*(summary|total)"):
+            parse(json_report(tests, exitcode=0, **summary))
+
+
+def test_what_a_summary_tells_depends_on_how_the_session_ended() -> None:
+    def counts(exitcode: int) -> tuple[int | None, ...]:
+        report = parse(json_report([], exitcode, passed=2, skipped=1, total=3))
+        return report.passed, report.skipped, report.errors
+
+    assert counts(0) == (2, 1, 0)
+    assert counts(1) == (2, 1, None)
+    assert counts(2) == (None, 1, None), "the test that was interrupted is stated as passed"
+
+
 def test_ctrf_has_its_own_statuses_and_no_errors() -> None:
     report = parse_ctrf(sample("ctrf__mixed-p8-q.json"))
     assert (report.passed, report.failed, report.skipped) == (8, 6, 4)
