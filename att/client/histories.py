@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from att.client.progress import progress
@@ -20,8 +21,8 @@ __all__ = ["fetch_history"]
 def fetch_history(
     session: Session,
     project: str | None,
-    since: str | None,
-    until: str | None,
+    since: str | datetime | None,
+    until: str | datetime | None,
     branch: str | None,
     suite: str | None,
 ) -> History:

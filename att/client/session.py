@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -120,9 +121,9 @@ class Session:
 
     def history(
         self,
-        since: str | None = "90d",
+        since: str | datetime | None = "90d",
         branch: str | None = None,
-        until: str | None = None,
+        until: str | datetime | None = None,
         suite: str | None = None,
     ) -> History:
         """Fetch the test history of all projects: `p.tests.history()` explains the arguments."""

@@ -91,14 +91,15 @@ class Tests(Group):
 
     def history(
         self,
-        since: str | None = "90d",
+        since: str | datetime | None = "90d",
         branch: str | None = None,
-        until: str | None = None,
+        until: str | datetime | None = None,
         suite: str | None = None,
     ) -> History:
         """Fetch the history of the project's test runs: `h.runs`, `h.results`, `h.failures`, and what they say.
 
-        `since` is a length of time back from now or an ISO 8601 time, None for all there is; `until` likewise.
+        `since` is a length of time back from now, an ISO 8601 time or a datetime, None for all there is; `until`
+        likewise.
         Raises Invalid for a time that cannot be read, and NotFound when the project is not there.
         """
         return fetch_history(self._session, self._project, since, until, branch, suite)

@@ -55,7 +55,7 @@ class RawLogArguments(_Arguments):
 class HistoryArguments(_Arguments):
     """Arguments of the test history."""
 
-    part: Annotated[Part, Field(description="Read runs, results and failures in this order, then tests.")]
+    part: Annotated[Part, Field(description="Read runs, results and failures in this order, then tests.")] = "results"
     since: Since
     until: Until
     branch: Branch

@@ -6,6 +6,7 @@ import csv
 import inspect
 import io
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -186,6 +187,30 @@ def test_a_table_comes_as_csv_and_arrow_when_that_is_accepted(
     pd.testing.assert_frame_equal(pa.ipc.open_stream(arrow.content).read_pandas(), expected, check_dtype=False)
     assert len(get("*/*").json()["records"]) == 2
     p.delete()
+
+
+def test_the_history_of_a_project_is_the_stream_of_its_results_unless_another_part_is_named(
+    sessions: dict[str, Session], server: JupyterServer, reports: Path, sample: SampleHistory
+) -> None:
+    p = sessions["server"].project("streaming", command=["true"])
+    p.tests.load(reports, match=MATCH)
+
+    def get(query: str) -> pa.Table:
+        url = f"{server.url}api/v1/projects/streaming/test/history?since=all{query}"
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {server.token}"}, trust_env=False, timeout=60)
+        assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream", answer.text
+        return pa.ipc.open_stream(answer.content).read_all()
+
+    assert get("").equals(get("&part=results"))
+    assert (get("").num_rows, get("&part=runs").num_rows) == (len(sample.results), 25)
+    p.delete()
+
+
+def test_a_time_that_is_no_time_is_refused_before_anything_is_fetched(s: Session, new_id: NewId) -> None:
+    p = s.project(new_id(), command=["true"])
+    with pytest.raises(Invalid, match="since is a length of time such as '30d'"):
+        p.tests.history(since=7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert p.tests.history(since=datetime(2026, 1, 1, tzinfo=UTC)).runs.empty
 
 
 def test_load_takes_what_its_operation_takes() -> None:

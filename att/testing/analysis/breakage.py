@@ -13,6 +13,7 @@ from att.errors import NotFound
 from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, executions, group_runs, ordered_runs
 from att.testing.analysis.flakiness import in_outage
 from att.testing.analysis.frames import OUTCOMES, TEXT, coded
+from att.testing.limits import check
 
 __all__ = ["Breaks", "break_table", "compare", "find_run", "first_failed", "run_and_shards", "timeline"]
 
@@ -167,8 +168,10 @@ def compare(
                                 slower (passes in both, by at least `min_ratio` and `min_delta_seconds`), or null
         ratio                   duration in b / duration in a; NaN when one is not known
 
-    A renamed test is one removed and one new. Raises `NotFound` for a run that is not there.
+    A renamed test is one removed and one new. Raises `NotFound` for a run that is not there, and `Invalid` for a
+    least growth that cannot be.
     """
+    check(min_ratio=min_ratio, min_delta_seconds=min_delta_seconds)
     sides = [executions(run_and_shards(runs, find_run(runs, name)), results) for name in (a, b)]
     left, right = (_side(e) for e in sides)
     table = left.merge(right, on="nodeid", how="outer", suffixes=("_a", "_b"))

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from att.errors import Invalid
 from att.testing.analysis.executions import Attempts, attempts
 from att.testing.analysis.frames import OUTCOMES
+from att.testing.limits import check
 
-__all__ = ["check_quantile", "slowest", "slowest_table"]
+__all__ = ["slowest", "slowest_table"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,19 +35,13 @@ def slowest(runs: pd.DataFrame, results: pd.DataFrame, q: float = 0.95) -> pd.Da
     Quantiles are interpolated linearly (type 7 of "Sample Quantiles in Statistical Packages", The American
     Statistician 50 (1996)). Raises `Invalid` when `q` is not between 0 and 1.
     """
-    check_quantile(q)
+    check(q=q)
     a = attempts(runs, results)
     seconds, first, n, tests = _sorted_by_test(a)
     total = np.bincount(a.test, weights=np.nan_to_num(_timed(a)), minlength=len(a.tests))[tests].astype(float)
     return slowest_table(
         a.tests.iloc[tests], n, _quantile(seconds, first, n, 0.5), _quantile(seconds, first, n, q), total, q
     )
-
-
-def check_quantile(q: float) -> None:
-    """Raise `Invalid` when `q` is not between 0 and 1."""
-    if not 0 < q < 1:
-        raise Invalid(f"q is a quantile between 0 and 1, not {q}.")
 
 
 def slowest_table(names: pd.DataFrame, n: Ints, p50: Floats, high: Floats, total: Floats, q: float) -> pd.DataFrame:

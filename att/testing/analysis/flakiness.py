@@ -12,6 +12,7 @@ import pandas as pd
 from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, executions, group_runs
 from att.testing.analysis.frames import coded
 from att.testing.analysis.statistics import wilson
+from att.testing.limits import check
 
 __all__ = [
     "ENVIRONMENT",
@@ -59,10 +60,12 @@ def outages(runs: pd.DataFrame, results: pd.DataFrame, outage_share: float = 0.2
     """Find the runs in which a large share of all tests failed together: the fault lay outside the single test.
 
     Such a run has at least five failing tests, and they are more than `outage_share` of its tests and more than three
-    times the project's median share (so that a suite that is always half red has no outage every day).
+    times the project's median share, so that a suite that is always half red has no outage every day. Where so many
+    cannot be, they are more than 95 %, and nearer to all than to the median: a suite that is always red has none.
 
-    Returns `run_id started_at executed failed share`, in time order.
+    Returns `run_id started_at executed failed share`, in time order. Raises `Invalid` for a share outside 0..1.
     """
+    check(outage_share=outage_share)
     e = executions(runs, results)
     e = e.take(e.verdict != NONE)
     return outage_table(e.runs, *_failing(e), outage_share)
@@ -96,7 +99,7 @@ def are_outages(runs: pd.DataFrame, executed: Ints, failed: Ints, outage_share: 
     """Tell which runs are outages, from how many tests each executed and how many of them failed."""
     share = pd.Series(failed / np.maximum(executed, 1)).where(executed > 0)
     usual = share.groupby(group_runs(runs, ["project"])).transform("median").fillna(0).to_numpy()
-    threshold = np.maximum(outage_share, np.minimum(3 * usual, 0.95))
+    threshold = np.maximum(outage_share, np.minimum(3 * usual, np.maximum(0.95, (1 + usual) / 2)))
     return np.asarray((failed >= _MIN_OUTAGE_FAILURES) & (share.fillna(0).to_numpy() > threshold))
 
 
@@ -131,7 +134,9 @@ def flaky(runs: pd.DataFrame, results: pd.DataFrame, min_runs: int = 10, *, outa
     Sources: the opportunities make the score an estimate of the probability of failing in a good state, after
     "Probabilistic flakiness: How do you test your tests?" (Facebook Engineering, 2020-12-10); flip rate and the
     same-version view after "Modeling and Ranking Flaky Tests at Apple" (ICSE-SEIP 2020, doi:10.1145/3377813.3381370).
+    Raises `Invalid` for `min_runs` below 1 and for a share outside 0..1.
     """
+    check(min_runs=min_runs, outage_share=outage_share)
     e = executions(runs, results)
     names = e.tests
     e = e.take(e.verdict != NONE)

@@ -13,6 +13,7 @@ from att.errors import Invalid
 from att.testing.analysis.executions import PASS, executions
 from att.testing.analysis.statistics import change_point, rank_sum_p
 from att.testing.analysis.times import length_of_time
+from att.testing.limits import check
 
 __all__ = ["Slowdown", "Window", "grown", "regressions", "slowdown", "slowdown_table", "window_bounds"]
 
@@ -52,8 +53,10 @@ def regressions(
         change_at                           start of the first slower run (Pettitt's change point); NaT when the
                                             series is too short to tell
 
-    Raises `Invalid` for a window that is neither runs nor time. Sources: `statistics.rank_sum_p` and `change_point`.
+    Raises `Invalid` for a window that is neither runs nor time, and for a least growth or `max_p` that cannot be.
+    Sources: `statistics.rank_sum_p` and `change_point`.
     """
+    check(min_ratio=min_ratio, min_delta_seconds=min_delta_seconds, max_p=max_p)
     e = executions(runs, results)
     begin, split = window_bounds(e.runs, recent, baseline)
     seconds = e.seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -30,16 +31,19 @@ def length_of_time(value: str | pd.Timedelta, name: str) -> pd.Timedelta:
         raise Invalid(f"{name} is too long: {value!r}.", argument=name) from None
 
 
-def point_in_time(value: str | pd.Timestamp, newest: pd.Timestamp, name: str) -> pd.Timestamp:
+def point_in_time(value: str | datetime, newest: pd.Timestamp, name: str) -> pd.Timestamp:
     """Return a time, or the time that lies the given length before the newest; without a zone it is taken as UTC."""
+    accepted = "a length of time such as '30d', an ISO 8601 time or a datetime"
+    if not isinstance(value, (str, date)):  # pandas would take a number for nanoseconds since 1970
+        raise Invalid(f"{name} is {accepted}, not {value!r}.", argument=name)
     try:
         if isinstance(value, str) and _LENGTH.fullmatch(value):
             return newest - length_of_time(value, name)
-        time = pd.Timestamp(value)
+        time = pd.to_datetime(value, format="ISO8601") if isinstance(value, str) else pd.Timestamp(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Invalid(f"{name} is a time or a length such as '30d', not {value!r}.", argument=name) from error
+        raise Invalid(f"{name} is {accepted}, not {value!r}.", argument=name) from error
     if pd.isna(time):
-        raise Invalid(f"{name} is a time or a length such as '30d', not {value!r}.", argument=name)
+        raise Invalid(f"{name} is {accepted}, not {value!r}.", argument=name)
     return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
 
 

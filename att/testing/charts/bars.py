@@ -30,6 +30,7 @@ from att.testing.charts.parts import (
     span_text,
 )
 from att.testing.charts.theme import STYLES, Theme, ThemeName
+from att.testing.limits import check
 
 __all__ = ["failures", "slowest"]
 
@@ -40,6 +41,7 @@ def slowest(
     runs: pd.DataFrame, results: pd.DataFrame, *, q: float = 0.95, limit: int = 15, theme: ThemeName = "auto"
 ) -> Figure:
     """Draw the slowest tests: a full bar to the median, a hatched one on to the `q` quantile of the duration."""
+    check(limit=limit)
     table = slowest_table(runs, results, q)
     title = "Slowest tests"
     if table.empty:
@@ -83,6 +85,7 @@ def _names(table: pd.DataFrame) -> list[str]:
 
 def failures(runs: pd.DataFrame, failed: pd.DataFrame, *, limit: int = 12, theme: ThemeName = "auto") -> Figure:
     """Draw the causes of failures, the most frequent first: how often, and when each occurred."""
+    check(limit=limit)
     groups = failure_groups(runs, failed)
     title = "Failures by cause"
     if groups.empty:

@@ -31,6 +31,7 @@ from att.testing.charts.parts import (
     span_text,
 )
 from att.testing.charts.theme import STYLES, Theme, ThemeName
+from att.testing.limits import check
 
 __all__ = ["heatmap"]
 
@@ -45,6 +46,7 @@ def heatmap(runs: pd.DataFrame, results: pd.DataFrame, *, limit: int = 25, theme
     Errors hang from the top of the cell, failures stand at its bottom. Outage runs are marked; tests that failed in
     nothing else are left out while others did.
     """
+    check(limit=limit)
     e = executions(runs, results)
     if not len(e.row):
         return empty_chart(

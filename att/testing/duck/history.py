@@ -15,7 +15,6 @@ from att.errors import NotFound
 from att.testing import analysis
 from att.testing.analysis.balancing import Together, balanced, check_shards
 from att.testing.analysis.breakage import find_run, run_and_shards
-from att.testing.analysis.durations import check_quantile
 from att.testing.analysis.flakiness import outage_table
 from att.testing.analysis.regression import Window, window_bounds
 from att.testing.duck import causes, questions
@@ -24,6 +23,7 @@ from att.testing.duck.executions import ExecutionTable
 from att.testing.exports.parquet import read_frame
 from att.testing.exports.places import Place
 from att.testing.history.questions import Questions
+from att.testing.limits import check
 
 if TYPE_CHECKING:
     from att.testing.history.history import History
@@ -68,13 +68,15 @@ class DuckHistory(Questions):
         return type(self)(self._place, **self._how, runs=runs)
 
     def _flaky(self, min_runs: int, outage_share: float) -> pd.DataFrame:
+        check(min_runs=min_runs, outage_share=outage_share)
         return questions.flaky(self._executions, min_runs, outage_share)
 
     def _slowest(self, q: float) -> pd.DataFrame:
-        check_quantile(q)
+        check(q=q)
         return questions.slowest(self._executions, q)
 
     def _regressions(self, recent: Window, baseline: Window, **least: Any) -> pd.DataFrame:
+        check(**least)
         bounds = window_bounds(self._executions.runs, recent, baseline)
         return questions.regressions(self._executions, *bounds, **least)
 
@@ -96,6 +98,7 @@ class DuckHistory(Questions):
         return causes.failure_groups(self._database, self.runs)
 
     def _outages(self, outage_share: float) -> pd.DataFrame:
+        check(outage_share=outage_share)
         return outage_table(self._executions.runs, *self._executions.failing, outage_share)
 
     def _timeline(self, nodeid: str) -> pd.DataFrame:

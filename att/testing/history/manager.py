@@ -159,7 +159,8 @@ class HistoryManager:
         if results > self._most_results:
             raise TooLarge(
                 f"These are {results:,} results, and {self._most_results:,} are analysed at once: choose a shorter "
-                "time with since, or export them and open the export with engine='duckdb'.",
+                "time with since, or export them with p.tests.history(since=None).to_parquet(folder) and ask "
+                "att.testing.exports.open_parquet(folder, engine='duckdb').",
                 results=results,
             )
         return runs

@@ -11,6 +11,7 @@ from att.errors import Busy, NotFound, PermissionDenied, TooLarge
 from att.operations import CallerSide, Limit, Operations, ProjectId, operation
 from att.testing.history.models import HistoryPruned
 from att.testing.history.table import Table
+from att.testing.limits import Growth, MinRuns, OutageShare, Probability, Quantile, Ratio
 from att.testing.loading.models import ImportResult, RunPer, SentReport
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ Branch = Annotated[str | None, Field(default=None, max_length=1000, description=
 TestSuite = Annotated[str | None, Field(default=None, max_length=4096, description="Only runs of this suite.")]
 Nodeid = Annotated[str, Field(min_length=1, max_length=4096, description="pytest's id of the test.")]
 RunName = Annotated[str, Field(min_length=1, max_length=1000, description="A run id, a commit or a branch.")]
-Ratio = Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False, description="Seconds.")]
-OutageShare = Annotated[
-    float, Field(gt=0, le=1, description="Share of failing tests above which a run is an outage and proves nothing.")
-]
 Label = Annotated[str | None, Field(min_length=1, max_length=1000)]
 
 
@@ -99,7 +95,7 @@ class TestHistoryOperations(Operations):
     def flaky(
         self,
         project: ProjectId,
-        min_runs: Annotated[int, Field(ge=1, le=100_000, description="Below it a test is 'insufficient'.")] = 10,
+        min_runs: MinRuns = 10,
         outage_share: OutageShare = 0.25,
         limit: Limit = 500,
         **which: Unpack[Which],
@@ -118,7 +114,7 @@ class TestHistoryOperations(Operations):
     def slowest(
         self,
         project: ProjectId,
-        q: Annotated[float, Field(gt=0, lt=1, description="Quantile of the durations to rank by.")] = 0.95,
+        q: Quantile = 0.95,
         limit: Limit = 500,
         **which: Unpack[Which],
     ) -> Table:
@@ -139,8 +135,8 @@ class TestHistoryOperations(Operations):
         recent: Window = 10,
         baseline: Window = 50,
         min_ratio: Annotated[Ratio, Field(description="Least growth of the median, as a factor.")] = 1.25,
-        min_delta_seconds: Annotated[Seconds, Field(description="Least growth of the median, in seconds.")] = 0.1,
-        max_p: Annotated[float, Field(gt=0, le=1, description="Most probability that it is chance.")] = 0.01,
+        min_delta_seconds: Annotated[Growth, Field(description="Least growth of the median, in seconds.")] = 0.1,
+        max_p: Probability = 0.01,
         limit: Limit = 500,
         **which: Unpack[Which],
     ) -> Table:
@@ -188,7 +184,7 @@ class TestHistoryOperations(Operations):
         a: RunName,
         b: RunName,
         min_ratio: Annotated[Ratio, Field(description="Least growth of a duration to be told, as a factor.")] = 1.5,
-        min_delta_seconds: Annotated[Seconds, Field(description="Least growth to be told, in seconds.")] = 0.1,
+        min_delta_seconds: Annotated[Growth, Field(description="Least growth to be told, in seconds.")] = 0.1,
         unchanged: Annotated[bool, Field(description="Tell the tests without a change, too.")] = False,
         limit: Limit = 500,
         **which: Unpack[Which],

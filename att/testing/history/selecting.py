@@ -13,14 +13,18 @@ EVERYTHING = "all"
 
 
 def selection(
-    project: str | None, since: str | None, until: str | None, branch: str | None, suite: str | None
+    project: str | None,
+    since: str | datetime | None,
+    until: str | datetime | None,
+    branch: str | None,
+    suite: str | None,
 ) -> Selection:
-    """Return the selection of texts. Raises Invalid for a time that cannot be read."""
+    """Return the selection. Raises Invalid for a time that cannot be read."""
     return Selection(project, moment(since, "since"), moment(until, "until"), branch, suite)
 
 
-def moment(text: str | None, name: str) -> datetime | None:
-    """Return the time that lies a length such as `90d` before now, or an ISO 8601 time; None for everything.
+def moment(text: str | datetime | None, name: str) -> datetime | None:
+    """Return the time that lies a length such as `90d` before now, or that is given; None for everything.
 
     Raises Invalid naming the argument.
     """
@@ -32,7 +36,7 @@ def moment(text: str | None, name: str) -> datetime | None:
 
     time = point_in_time(text, pd.Timestamp.now("UTC"), name)
     try:
-        return time.to_pydatetime()
+        return time.floor("us").to_pydatetime()
     except ValueError:
         raise Invalid(f"{name} lies before the calendar begins: {text!r}.", argument=name) from None
 

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from att.errors import Invalid
 from att.testing.analysis import flaky, outages
 from att.testing.samples import SampleHistory, sample_history
 from tests.testing.analysis.histories import history
@@ -97,6 +98,29 @@ def test_an_outage_is_found_and_left_out() -> None:
 def test_a_suite_that_is_always_half_red_has_no_outage() -> None:
     tests = {f"bad{i}": "F" * 12 for i in range(6)} | {f"good{i}": "P" * 12 for i in range(6)}
     assert outages(*history(tests)).empty
+
+
+def test_a_suite_that_is_always_red_is_failing_and_has_no_outage() -> None:
+    h = sample_history(40, 30)
+    results = h.results.assign(outcome=pd.Categorical(["failed"] * len(h.results), h.results["outcome"].cat.categories))
+    assert outages(h.runs, results).empty
+    table = flaky(h.runs, results)
+    assert set(table["verdict"]) == {"failing"}
+    assert (table["runs"] >= 10).all()
+
+
+def test_a_run_in_which_all_fails_is_an_outage_of_a_suite_that_is_mostly_red() -> None:
+    tests = {f"bad{i}": "F" * 12 for i in range(36)} | {f"good{i}": "PPPPPFPPPPPP" for i in range(4)}
+    assert outages(*history(tests))["run_id"].tolist() == ["r005"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"min_runs": -1}, "min_runs: .* not -1"), ({"outage_share": 5}, "outage_share"), ({"outage_share": 0}, "share")],
+)
+def test_arguments_that_cannot_be_are_refused_as_over_every_surface(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        flaky(*history({"t": "P"}), **given)
 
 
 def test_few_runs_are_insufficient_whatever_they_say() -> None:

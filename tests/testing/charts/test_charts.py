@@ -131,6 +131,25 @@ def test_runs_without_counts_are_not_drawn_as_zeros(usual: SampleHistory) -> Non
     assert "tells its counts" in repr(charts.trend(runs.head(4)))
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_chart_of_no_row_is_refused(usual: SampleHistory, limit: int) -> None:
+    for draw in (
+        lambda: charts.slowest(usual.runs, usual.results, limit=limit),
+        lambda: charts.heatmap(usual.runs, usual.results, limit=limit),
+        lambda: charts.failures(usual.runs, usual.failures, limit=limit),
+    ):
+        with pytest.raises(Invalid, match=f"limit: .* not {limit}"):
+            draw()
+
+
+def test_a_suite_that_is_always_red_has_no_outage_in_the_heatmap(usual: SampleHistory) -> None:
+    red = usual.results.assign(
+        outcome=pd.Categorical(["failed"] * len(usual.results), usual.results["outcome"].cat.categories)
+    )
+    chart = charts.heatmap(usual.runs, red)
+    assert "outage run" not in {t.get_text() for t in chart.legends[0].get_texts()}
+
+
 def test_an_unknown_test_is_not_found(usual: SampleHistory) -> None:
     with pytest.raises(NotFound, match="Did you mean"):
         charts.duration(usual.runs, usual.results, some_test(usual) + "x")

@@ -48,6 +48,13 @@ def unusual() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
+def red() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """A suite in which every test fails in every run."""
+    runs, results, failures = sample(tests=20, runs=20)
+    failed = pd.Categorical(["failed"] * len(results), results["outcome"].cat.categories)
+    return runs, results.assign(outcome=failed), failures
+
+
 def nothing() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return empty("runs"), empty("results"), empty("failures")
 
@@ -57,6 +64,7 @@ HISTORIES: dict[str, Callable[[], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame
     "two projects": lambda: sample(tests=40, runs=60, projects=("shop", "desk")),
     "one run": lambda: sample(tests=20, runs=1),
     "unusual": unusual,
+    "red": red,
     "nothing": nothing,
 }
 QUESTIONS: dict[str, Callable[[Any], pd.DataFrame]] = {
@@ -91,6 +99,25 @@ def equal(left: pd.DataFrame, right: pd.DataFrame) -> None:
 def test_duckdb_gives_the_same_table_as_pandas(question: str, both: Both) -> None:
     left, right = (QUESTIONS[question](h) for h in both)
     equal(left, right)
+
+
+REFUSED: dict[str, Callable[[Any], pd.DataFrame]] = {
+    "min_runs": lambda h: h.flaky(-1),
+    "outage_share": lambda h: h.outages(5),
+    "q": lambda h: h.slowest(1.0),
+    "min_ratio": lambda h: h.regressions(min_ratio=0),
+    "max_p": lambda h: h.regressions(max_p=2),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_arguments_that_cannot_be_are_refused_alike(name: str, both: Both) -> None:
+    said = []
+    for h in both:
+        with pytest.raises(Invalid, match=name) as caught:
+            REFUSED[name](h)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 def test_questions_about_a_test_a_run_or_a_suite_are_answered_alike(both: Both) -> None:

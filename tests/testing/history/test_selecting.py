@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,26 @@ def test_a_length_counts_back_from_now_and_a_time_without_a_zone_is_utc() -> Non
     assert moment(None, "since") is None
 
 
-@pytest.mark.parametrize("text", ["", "NaT", "soon", "-5d", "1", "2026-13-01", "99999999999999d", "300000000h", "1e9w"])
-def test_what_is_no_time_is_named(text: str) -> None:
+def test_a_datetime_is_a_time_down_to_the_microsecond() -> None:
+    assert moment(datetime(2026, 3, 1, 6, tzinfo=UTC), "since") == datetime(2026, 3, 1, 6, tzinfo=UTC)
+    assert moment("2026-03-01T00:00:00.000000001", "since") == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+NO_TIMES = [
+    *("", "NaT", "soon", "-5d", "1", "2026-13-01", "99999999999999d", "300000000h", "1e9w", "March", "03/04/2026"),
+    *(7, 7.5, True, timedelta(days=7)),
+]
+
+
+@pytest.mark.parametrize("value", NO_TIMES)
+def test_what_is_no_time_is_named(value: Any) -> None:
     with pytest.raises(Invalid, match="until"):
-        moment(text, "until")
+        moment(value, "until")
+
+
+def test_a_number_is_refused_with_what_is_accepted() -> None:
+    with pytest.raises(Invalid, match="since is a length of time such as '30d', an ISO 8601 time or a datetime, not 7"):
+        moment(7, "since")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_what_was_asked_is_said_in_words() -> None:
