@@ -54,13 +54,8 @@ ProjectId = Annotated[
         examples=["demo"],
     ),
 ]
-RunId = Annotated[
-    str,
-    Field(
-        pattern=allowing("the id of a run is 8 to 64 letters, digits and '-'", r"^[0-9A-Za-z-]{8,64}$"),
-        description="Id of a run.",
-    ),
-]
+RunId = Annotated[str, Field(min_length=1, max_length=200, description="Id of a run.")]
+"""Has no pattern: an id that no run can have is one that is not there, and no wrong argument."""
 Cursor = Annotated[str | None, Field(max_length=200, description="Where to go on; null starts at the oldest kept.")]
 Limit = Annotated[int, Field(ge=1, le=10_000, description="Most elements in one page.")]
 Seconds = Annotated[float, Field(gt=0, le=86_400, description="Seconds.")]
@@ -254,9 +249,17 @@ class Operation:
         for item in error.errors(include_url=False, include_input=False):
             words = PATTERNS.get(item.get("ctx", {}).get("pattern", ""))
             where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "(all)"
-            problems.append({"argument": where, "problem": f"not allowed; {words}" if words else item["msg"]})
+            problem = f"not allowed; {words}" if words else self._callers(where) or item["msg"]
+            problems.append({"argument": where, "problem": problem})
         text = "; ".join(f"{p['argument']}: {p['problem']}" for p in problems)
         return Invalid(f"{self.name} cannot take these arguments: {text.rstrip('.')}.", problems=problems)
+
+    def _callers(self, name: str) -> str:
+        """Say why an argument that the caller acts on is not taken; an empty text for any other."""
+        if name not in self.parameters or not self.parameters[name].caller_side:
+            return ""
+        instead = ", and read the run again at the Location of the answer" if self.long else ""
+        return f"this is for the Python client and the command line, which act on it themselves; leave it out{instead}"
 
     def call(self, target: Operations, arguments: BaseModel) -> Any:
         """Call the function on its domain object with validated arguments."""

@@ -53,6 +53,22 @@ async def test_what_is_not_there_is_a_problem_document(fetch: Fetch) -> None:
     assert (await fetch("GET", "/nothing")).json["instance"] == f"{BASE}api/v1/nothing"
 
 
+async def test_a_run_that_cannot_be_is_as_little_there_as_any_other(fetch: Fetch, tmp_path: Path) -> None:
+    await make(fetch, tmp_path)
+    asked = [
+        ("GET", "/test/runs/{}"),
+        ("POST", "/test/runs/{}/cancel"),
+        ("GET", "/test/results?run={}"),
+        ("GET", "/runtime/logs?run={}"),
+        ("GET", "/runtime/logs/raw?run={}"),
+        ("GET", "/runtime/diagnostics?run={}"),
+    ]
+    for method, path in asked:
+        for run in ("zzz", "..%2F..", "01m841a35kjxptf5vscw9c0h6d"):
+            reply = await fetch(method, f"/projects/demo{path.format(run)}", {} if method == "POST" else None)
+            assert (reply.status, reply.code) == (404, "not_found"), (path, run, reply.json)
+
+
 async def test_a_wrong_method_names_the_right_ones(fetch: Fetch) -> None:
     for method in ("DELETE", "PUT"):
         reply = await fetch(method, "/health", {} if method == "PUT" else None)
