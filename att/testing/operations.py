@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import os
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from att.errors import Busy, NotFound, NotSupported, StartFailed
 from att.operations import CallerSide, Cursor, Limit, Operations, ProjectId, RunId, Seconds, operation
@@ -23,15 +24,23 @@ if TYPE_CHECKING:
 
 __all__ = ["TestOperations"]
 
+
+def _text_of(path: Any) -> Any:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+
+PathText = Annotated[str, BeforeValidator(_text_of)]
 Suite = Annotated[
-    str,
+    PathText,
     Field(
         min_length=1,
         max_length=4096,
         description="'all', a folder of tests/ (unit, integration, e2e, property), a path in the project or a nodeid.",
     ),
 ]
-Targets = Annotated[list[str] | None, Field(max_length=10_000, description="Paths or nodeids; they replace the suite.")]
+Targets = Annotated[
+    list[PathText] | None, Field(max_length=10_000, description="Paths or nodeids; they replace the suite.")
+]
 Expression = Annotated[str | None, Field(min_length=1, max_length=4096)]
 Environment = Annotated[
     dict[str, str] | None, Field(max_length=1000, description="More environment variables for the tests.")

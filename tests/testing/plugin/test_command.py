@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from att.errors import Invalid, NotFound
+from att.operations import operation_of
 from att.testing.command import PLUGIN_DIR, pytest_command, pytest_environment
 from att.testing.models import TestRequest
+from att.testing.operations import TestOperations
 
 
 @pytest.fixture
@@ -42,6 +44,14 @@ def _arguments(root: Path, **fields: Any) -> list[str]:
 )
 def test_a_request_becomes_an_argument_list(project: Path, fields: dict[str, Any], arguments: list[str]) -> None:
     assert _arguments(project, **fields) == arguments
+
+
+def test_a_path_object_names_a_suite_and_targets_as_its_text_does() -> None:
+    operation = operation_of(TestOperations.run)
+    given = operation.validate({"project": "demo", "suite": Path("tests/unit"), "targets": [Path("a.py")]})
+    assert given.model_dump(include={"suite", "targets"}) == {"suite": "tests/unit", "targets": ["a.py"]}
+    with pytest.raises(Invalid, match="suite: Input should be a valid string"):
+        operation.validate({"project": "demo", "suite": 7})
 
 
 def test_a_project_without_a_tests_folder_runs_what_its_configuration_says(tmp_path: Path) -> None:
