@@ -217,7 +217,9 @@ class TestRun(Run):
     environment: TestEnvironment | None = None
     commit: str | None = Field(default=None, description="Commit of the project when the run began.")
     branch: str | None = None
-    dirty: bool | None = Field(default=None, description="The work tree had changes that are not in the commit.")
+    dirty: bool | None = Field(
+        default=None, description="The work tree had changes, or Python files, that are not in the commit."
+    )
     shards: list[TestShard] = Field(default_factory=list, description="Of a divided run; else empty.")
     coverage_percent: float | None = Field(
         default=None, description="From a coverage.json or coverage.xml that the run wrote; null without one."

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from att.testing.models import TestEnvironment
 __all__ = ["Commit", "GitFactory", "commit_of", "this_environment"]
 
 _STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=dirty", "-z")
+_UNTRACKED = ("ls-files", "--others", "--exclude-standard", "-z")
 _GIT_SECONDS = 10.0
 _log = logging.getLogger("att")
 
@@ -41,8 +42,8 @@ class Commit:
     commit: str | None = None
     branch: str | None = None
     dirty: bool | None = None
-    """Tracked files differ from the commit. Untracked ones do not count, as in `git describe --dirty`: running the
-    tests makes some."""
+    """Tracked files differ from the commit, or there are Python files that git neither tracks nor ignores: a new test
+    or conftest makes another suite. Other untracked files do not count, for running the tests makes some."""
 
 
 def commit_of(folder: Path, git: GitFactory) -> Commit:
@@ -50,7 +51,10 @@ def commit_of(folder: Path, git: GitFactory) -> Commit:
     if not any((parent / ".git").exists() for parent in (folder, *folder.absolute().parents)):
         return Commit()
     try:
-        listed = git(folder).run(*_STATUS, timeout=_GIT_SECONDS).names
+        here = git(folder)
+        listed = here.run(*_STATUS, timeout=_GIT_SECONDS).names
+        changed = any(not line.startswith("# ") for line in listed)
+        dirty = changed or _new_python(here.run(*_UNTRACKED, timeout=_GIT_SECONDS).names)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with git, the tests can run
         level = logging.INFO if isinstance(error, ATTError) else logging.WARNING
         _log.log(level, "The commit of %s is not known: %s", folder, error)
@@ -60,8 +64,14 @@ def commit_of(folder: Path, git: GitFactory) -> Commit:
     return Commit(
         commit=None if oid in (None, "(initial)") else oid,
         branch=None if head in (None, "(detached)") else head,
-        dirty=any(not line.startswith("# ") for line in listed),
+        dirty=dirty,
     )
+
+
+def _new_python(untracked: Sequence[str]) -> bool:
+    """Say whether Python files are among untracked ones, those of virtual environments left out."""
+    environments = tuple(name.removesuffix("pyvenv.cfg") for name in untracked if name.endswith("/pyvenv.cfg"))
+    return any(name.endswith(".py") and not name.startswith(environments) for name in untracked)
 
 
 def this_environment() -> TestEnvironment:

@@ -76,7 +76,7 @@ RUNS: Mapping[str, Column] = MappingProxyType(
         "suite": Column("text", "unit, integration, e2e, property, all, or the target."),
         "branch": Column("text", "Git branch."),
         "commit": Column("text", "Git commit, full hash."),
-        "dirty": Column("bool", "The work tree differed from the commit."),
+        "dirty": Column("bool", "The work tree had changes, or Python files, that are not in the commit."),
         "source": Column("text", "runner, junit, ctrf, ci, ..."),
         "python": Column("text", "Python version that ran the tests."),
         "pytest": Column("text", "pytest version."),
