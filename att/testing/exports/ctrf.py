@@ -22,7 +22,7 @@ _STATUSES: Mapping[str, str] = MappingProxyType(
 _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {"project": "appName", "branch": "branchName", "commit": "commit", "ci_url": "buildUrl", "os": "osPlatform"}
 )
-_EXTRA = ("run_id", "suite", "python", "host", "source", "status")
+_EXTRA = ("run_id", "suite", "python", "host", "source", "status", "complete")
 
 
 def to_ctrf(runs: pd.DataFrame, results: pd.DataFrame, failures: pd.DataFrame, target: str | Path) -> list[Path]:
@@ -30,7 +30,9 @@ def to_ctrf(runs: pd.DataFrame, results: pd.DataFrame, failures: pd.DataFrame, t
 
     The last attempt of a test counts, earlier ones are its `retryAttempts`. An error is `failed`; an expected failure
     and an unexpected pass are `other`, since CTRF has no word for them; `rawStatus` keeps the outcome. A file that
-    could not be collected is a failed test of its name. Times are milliseconds, as the format wants them.
+    could not be collected is a failed test of its name. A run without tests, as of a console log, has its counts in the
+    summary. What the run counted is in `extra`, and comes back when ATT loads the file. Times are milliseconds, as the
+    format wants them.
     Raises `Invalid` when a file is named and there is not exactly one run. Source: the schema of ctrf.io, 0.0.0.
     """
     return write_reports((runs, results, failures), target, ".json", _write)
@@ -56,23 +58,32 @@ def _document(reported: ReportedRun) -> dict[str, Any]:
             "summary": _summary(run, reported, tests),
             "tests": tests,
             "environment": environment,
-            "extra": {name: str(run[name]) for name in _EXTRA if name in run},
+            "extra": {name: str(run[name]) for name in _EXTRA if name in run} | {"counts": reported.counts},
         },
     }
 
 
 def _summary(run: Mapping[str, Any], reported: ReportedRun, tests: list[dict[str, Any]]) -> dict[str, int]:
-    statuses = Counter(test["status"] for test in tests)
+    statuses = Counter(test["status"] for test in tests) if tests else _counted(reported.counts)
     duration = _milliseconds(run.get("duration_seconds", 0.0))
     start = _time(run["started_at"]) if "started_at" in run else 0
     return {
-        "tests": len(tests),
+        "tests": statuses.total(),
         **{status: statuses[status] for status in ("passed", "failed", "pending", "skipped", "other")},
         "flaky": sum(test.retried for test in reported.tests),
         "start": start,
         "stop": start + duration,
         "duration": duration,
     }
+
+
+def _counted(counts: Mapping[str, int]) -> Counter[str]:
+    """Return the number of tests by status in a run of which only the counts are known."""
+    statuses: Counter[str] = Counter()
+    for outcome, number in counts.items():
+        if outcome != "rerun":
+            statuses[_STATUSES.get("error" if outcome == "errors" else outcome, "other")] += number
+    return statuses
 
 
 def _test(test: ReportedTest) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import XMLGenerator
 
 import pandas as pd
@@ -28,7 +27,8 @@ def to_junit(runs: pd.DataFrame, results: pd.DataFrame, failures: pd.DataFrame, 
     `<skipped type="pytest.xfail">`, an unexpected pass a pass, an error in setup or teardown an `<error>`, a file that
     could not be collected a testcase of its name. Earlier attempts are `<flakyFailure>` where the test passed at last
     and `<rerunFailure>` where it did not, as Maven Surefire writes them and Jenkins reads them. Commit, branch and URL
-    are properties of the suite. Times are seconds. Characters that XML forbids are written as `#x1B`.
+    are properties of the suite. A run without tests, as of a console log, states its counts; such a file lists nothing
+    that could be loaded again. Times are seconds. Characters that XML forbids are written as `#x1B`.
     Raises `Invalid` when a file is named and there is not exactly one run.
     """
     return write_reports((runs, results, failures), target, ".xml", _write)
@@ -56,16 +56,17 @@ def _write(run: ReportedRun, path: Path) -> None:
         xml = XMLGenerator(stream, "utf-8", short_empty_elements=True)
         xml.startDocument()
         xml.startElement("testsuites", {"name": "pytest tests"})  # type: ignore[arg-type]
-        _suite(xml, run.run, cases)
+        _suite(xml, run, cases)
         xml.endElement("testsuites")
         xml.endDocument()
 
 
-def _suite(xml: XMLGenerator, run: Any, cases: list[_Case]) -> None:
-    counts = Counter(child.tag for case in cases for child in case.children)
+def _suite(xml: XMLGenerator, reported: ReportedRun, cases: list[_Case]) -> None:
+    run = reported.run
+    counts = Counter(child.tag for case in cases for child in case.children) if cases else _counted(reported.counts)
     attributes = {
         "name": "pytest",
-        "tests": str(len(cases)),
+        "tests": str(len(cases) or counts.total()),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
         "skipped": str(counts["skipped"]),
@@ -87,6 +88,15 @@ def _suite(xml: XMLGenerator, run: Any, cases: list[_Case]) -> None:
             _element(xml, child)
         xml.endElement("testcase")
     xml.endElement("testsuite")
+
+
+def _counted(counts: Mapping[str, int]) -> Counter[str]:
+    """Return the number of results by tag in a run of which only the counts are known."""
+    tags: Counter[str] = Counter()
+    for outcome, number in counts.items():
+        if outcome != "rerun":
+            tags[_TAGS.get("error" if outcome == "errors" else outcome, "")] += number
+    return tags
 
 
 def _element(xml: XMLGenerator, element: _Element) -> None:

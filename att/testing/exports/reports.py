@@ -17,6 +17,8 @@ from att.testing.analysis.frames import conform
 
 __all__ = ["Attempt", "FailureText", "ReportedRun", "ReportedTest", "write_reports"]
 
+_COUNTS = ("passed", "failed", "skipped", "errors", "xfailed", "xpassed", "rerun")
+
 
 @dataclass(frozen=True, slots=True)
 class FailureText:
@@ -80,6 +82,11 @@ class ReportedRun:
     tests: Sequence[ReportedTest]
     collect_failures: Sequence[tuple[str, FailureText]]
     """Files that could not be collected, with the reason."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the run itself counted, as far as it is known. A run of a console log has this and may have no tests."""
+        return {name: int(self.run[name]) for name in _COUNTS if name in self.run}
 
 
 def write_reports(

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from att.errors import Invalid
 from att.testing.importers.building import make_failure, text_of
+from att.testing.importers.ctrf_counts import STATUSES, counts_of, own_words, status_of
 from att.testing.importers.models import (
-    CATEGORIES,
     MAX_ATTEMPTS,
     Failure,
     Outcome,
     ParsedReport,
-    ReportStatus,
     TestRecord,
     TestTable,
 )
 from att.testing.importers.nodeids import NodeIds
-from att.testing.importers.reading import Source, clean, clip, load_json, parse_time, seconds, source_name, stamp
+from att.testing.importers.reading import (
+    Source,
+    clean,
+    clip,
+    load_json,
+    parse_time,
+    seconds,
+    source_name,
+    stamp,
+)
 
 __all__ = ["is_ctrf", "parse_ctrf", "parse_ctrf_document"]
 
-_STATUSES = ("passed", "failed", "skipped", "pending", "other")
 _OUTCOMES: dict[str, Outcome] = {
     "passed": "passed",
     "failed": "failed",
@@ -31,6 +37,15 @@ _OUTCOMES: dict[str, Outcome] = {
     "pending": "skipped",
     "other": "skipped",
 }
+_RAW: dict[str, tuple[str, ...]] = {
+    "passed": ("passed",),
+    "failed": ("failed",),
+    "error": ("failed",),
+    "skipped": ("skipped", "pending"),
+    "xfailed": ("other", "skipped"),
+    "xpassed": ("other", "passed"),
+}
+"""The statuses for which `rawStatus` may tell more: pytest's own outcome."""
 _LAST_SECOND = 1e11
 """A greater stamp is of milliseconds: as seconds it would be after the year 5000."""
 _METADATA = {
@@ -48,7 +63,8 @@ _METADATA = {
 def parse_ctrf(source: Source, *, known: NodeIds | None = None) -> ParsedReport:
     """Parse a CTRF file. `errors`, `xfailed` and `xpassed` are None: the format cannot express them.
 
-    `counts` also hold `tests`, `pending` and `other`. Raises Invalid when it is not CTRF.
+    Only a report that ATT exported tells them, and then all counts are those of the exported run. `counts` also hold
+    `tests`, `pending` and `other`. Raises Invalid when it is not CTRF.
     """
     return parse_ctrf_document(load_json(source), source_name(source), known=known)
 
@@ -69,8 +85,8 @@ def parse_ctrf_document(document: Any, name: str, *, known: NodeIds | None = Non
     summary, tests = results["summary"], results["tests"]
     if not isinstance(summary, dict) or not isinstance(tests, list) or not all(isinstance(t, dict) for t in tests):
         raise Invalid(f"{name} is a broken CTRF report: its summary is not an object or its tests are not objects.")
-    statuses = Counter(_status(test, name) for test in tests)
-    counts = _counts(summary, tests, statuses, name)
+    own = own_words(document)
+    counts = counts_of(summary, tests, own, name)
     start, stop = stamp(summary.get("start")), stamp(summary.get("stop"))
     started_at = _moment(start) or parse_time(document.get("timestamp"))
     tool = results.get("tool")
@@ -78,40 +94,13 @@ def parse_ctrf_document(document: Any, name: str, *, known: NodeIds | None = Non
         kind="ctrf",
         counts=counts,
         tests=_table(tests, known or NodeIds(())),
-        status=_report_status(counts),
+        complete=own.get("complete") != "False",
+        status=status_of(counts, own),
         duration_seconds=_duration(summary, start, stop),
         started_at=started_at,
         tool=_tool(tool),
         metadata=_metadata(results.get("environment")),
     )
-
-
-def _status(test: dict[str, Any], name: str) -> str:
-    status = test.get("status")
-    if not isinstance(status, str):
-        raise Invalid(f"{name} is a broken CTRF report: a test has no status.")
-    return status if status in _STATUSES else "other"
-
-
-def _counts(
-    summary: dict[str, Any], tests: list[dict[str, Any]], statuses: Counter[str], name: str
-) -> dict[str, int | None]:
-    """Count the tests; a report that lists none is taken at its summary's word."""
-    counts: dict[str, int | None] = dict.fromkeys(CATEGORIES)
-    if tests:
-        return counts | {"tests": len(tests)} | {status: statuses[status] for status in _STATUSES}
-    for key in ("tests", *_STATUSES):
-        value = summary.get(key, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise Invalid(f"{name} is a broken CTRF report: its summary says {key} = {value!r}.")
-        counts[key] = value
-    return counts
-
-
-def _report_status(counts: dict[str, int | None]) -> ReportStatus:
-    if counts["failed"]:
-        return "failed"
-    return "passed" if counts["tests"] else "no_tests"
 
 
 def _duration(summary: dict[str, Any], start: float | None, stop: float | None) -> float | None:
@@ -159,7 +148,7 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
     attempts = _attempts(test, earlier)
     return TestRecord(
         nodeid=nodeid,
-        outcome=_OUTCOMES.get(text_of(test.get("status")), "skipped"),
+        outcome=_outcome(test),
         classname=classname or None,
         name=name,
         file=file,
@@ -170,6 +159,13 @@ def _record(test: dict[str, Any], known: NodeIds) -> TestRecord:
         worker=text_of(test.get("threadId")) or None,
         failures=(*_failures_before(earlier, attempts), *_failures(test, attempts)),
     )
+
+
+def _outcome(test: dict[str, Any]) -> Outcome:
+    """Return the outcome: that which pytest had, where the tool kept it beside a status that can mean it."""
+    status, raw = text_of(test.get("status")), text_of(test.get("rawStatus"))
+    status = status if status in STATUSES else "other"
+    return cast(Outcome, raw) if status in _RAW.get(raw, ()) else _OUTCOMES[status]
 
 
 def _earlier(test: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:

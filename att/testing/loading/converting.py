@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,8 @@ def record_of(
     table = report.tests.columns
     pairs = zip(table["nodeid"], table["resolved"], strict=True)
     counts: dict[str, Any] = {name: report.counts.get(name) for name in _COUNTS}
+    if report.kind == "ctrf" and counts["errors"] is None and len(report.tests):
+        counts |= _counted(table["outcome"])
     return RunRecord(
         run_id=run_id,
         project=project,
@@ -50,6 +53,15 @@ def record_of(
         digest=digest,
         unresolved=frozenset(nodeid for nodeid, resolved in pairs if not resolved),
     )
+
+
+def _counted(outcomes: Sequence[str]) -> dict[str, int | None]:
+    """Count outcomes for a run, so that it agrees with its tests: CTRF sums up otherwise, and counts pending apart."""
+    number = Counter(outcomes)
+    hidden = {"errors": "error", "xfailed": "xfailed", "xpassed": "xpassed"}
+    return {name: number[name] for name in ("passed", "failed", "skipped")} | {
+        name: number[outcome] or None for name, outcome in hidden.items()
+    }
 
 
 def _pytest_version(tool: str | None) -> str | None:

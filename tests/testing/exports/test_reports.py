@@ -15,6 +15,7 @@ from att.errors import Invalid
 from att.testing.analysis import conform, empty
 from att.testing.exports import to_csv, to_ctrf, to_junit
 from att.testing.importers import parse, parse_junit_xml
+from att.testing.importers.models import CATEGORIES
 from att.testing.samples import SampleHistory, sample_history
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -213,7 +214,7 @@ class CtrfResults(Strict):
     summary: CtrfSummary
     tests: list[CtrfTest]
     environment: dict[Literal["appName", "branchName", "commit", "buildUrl", "osPlatform"], str]
-    extra: dict[str, str]
+    extra: dict[str, str | dict[str, Count]]
 
 
 class CtrfReport(Strict):
@@ -267,11 +268,40 @@ def test_ctrf_is_read_back_by_our_importer(sample: SampleHistory, tmp_path: Path
     for path, run in zip(to_ctrf(*frames(sample), tmp_path), sample.runs.to_dict("records"), strict=True):
         report = parse(path)
         assert report.kind == "ctrf"
-        assert report.passed == run["passed"]
-        assert report.failed == run["failed"] + run["errors"]
+        told = {name: report.counts[name] for name in (*CATEGORIES, "rerun")}
+        assert told == {name: run[name] for name in told}
         rows = sample.results[sample.results["run_id"] == run["run_id"]]
         assert [t.nodeid for t in report.tests] == rows["nodeid"].astype(str).drop_duplicates().tolist()
+        last = rows.sort_values("attempt", kind="stable").drop_duplicates("nodeid", keep="last")
+        assert [t.outcome for t in report.tests] == [
+            dict(zip(last["nodeid"].astype(str), last["outcome"].astype(str), strict=True))[t.nodeid]
+            for t in report.tests
+        ]
+        assert report.status == run["status"]
         assert report.metadata["commit"] == run["commit"]
+
+
+def test_a_run_of_which_only_counts_are_known_keeps_them(tmp_path: Path) -> None:
+    counts = {"passed": 7, "failed": 2, "skipped": 1, "errors": 1, "xfailed": 3, "xpassed": 1}
+    known = one_run([], **counts, status="failed", complete=False)
+    (path,) = to_ctrf(*known, tmp_path / "one.json")
+    summary = CtrfReport.model_validate_json(path.read_bytes()).results.summary
+    assert (summary.tests, summary.passed, summary.failed, summary.skipped, summary.other) == (15, 7, 3, 1, 4)
+    report = parse(path)
+    assert {name: report.counts[name] for name in CATEGORIES} == counts
+    assert (report.status, report.complete) == ("failed", False)
+    (path,) = to_junit(*known, tmp_path / "one.xml")
+    (suite,) = junitparser.JUnitXml.fromfile(str(path))
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (15, 2, 1, 4)
+    with pytest.raises(Invalid, match="states a number of tests but lists none"):
+        parse(path)
+
+
+def test_what_is_not_known_of_a_run_without_tests_is_not_told_as_zero(tmp_path: Path) -> None:
+    (path,) = to_ctrf(*one_run([], passed=7), tmp_path / "one.json")
+    assert [parse(path).counts[name] for name in CATEGORIES] == [7, None, None, None, None, None]
+    (path,) = to_ctrf(*one_run([]), tmp_path / "one.json")
+    assert ({parse(path).counts[name] for name in CATEGORIES}, parse(path).status) == ({None}, None)
 
 
 @pytest.mark.parametrize(("export", "suffix"), [(to_junit, ".xml"), (to_ctrf, ".json")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -233,3 +234,14 @@ def test_every_stored_sample_is_loaded_or_refused_with_a_reason(home: House) -> 
             assert report.reason if report.result == "refused" else not complete[report.run_id], report.path
     assert sum(report.result == "imported" for report in loaded) > 100
     assert len(complete) == sum(report.result == "imported" for report in loaded)
+
+
+def test_the_counts_of_a_loaded_ctrf_report_agree_with_its_tests(home: House) -> None:
+    statuses = [("passed", ""), ("other", "xfailed"), ("skipped", ""), ("pending", ""), ("failed", "error")]
+    tests = [{"name": f"t.py::{at}", "status": status, "rawStatus": raw} for at, (status, raw) in enumerate(statuses)]
+    home.write({"ctrf.json": json.dumps({"results": {"summary": {"start": 1772359200000}, "tests": tests}})})
+    home.load("ctrf.json")
+    (run,) = home.runs()
+    assert (run.passed, run.failed, run.skipped, run.errors, run.xfailed, run.xpassed) == (1, 0, 2, 1, 1, None)
+    assert sorted(home.nodeids(run.run_id).values()) == ["error", "passed", "skipped", "skipped", "xfailed"]
+    assert run.state == "failed"

@@ -225,6 +225,42 @@ def test_ctrf_of_another_tool_keeps_suite_retries_and_environment() -> None:
     assert report.metadata == {"branch": "main", "commit": "abc", "ci_url": "https://ci/1"}
 
 
+def ctrf(*tests: dict[str, Any], **summary: Any) -> str:
+    return json.dumps({"results": {"summary": summary, "tests": tests}})
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "outcome"),
+    [
+        ("other", "xfailed", "xfailed"),
+        ("skipped", "xfailed", "xfailed"),
+        ("other", "xpassed", "xpassed"),
+        ("passed", "xpassed", "xpassed"),
+        ("failed", "error", "error"),
+        ("other", "passed", "skipped"),
+        ("passed", "failed", "passed"),
+        ("failed", "call_failed", "failed"),
+        ("failed", ["error"], "failed"),
+        ("other", None, "skipped"),
+        ("broken", None, "skipped"),
+    ],
+)
+def test_a_raw_status_that_fits_tells_the_outcome(status: str, raw: Any, outcome: str) -> None:
+    (test,) = parse(ctrf({"name": "a.py::b", "status": status, "rawStatus": raw})).tests
+    assert test.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [{"tests": 5}, {"passed": 0}, {"tests": 3, "passed": 2}, {"tests": 1, "passed": 2}, {"tests": 2, "passed": True}],
+)
+def test_a_summary_of_ctrf_that_does_not_add_up_is_refused_and_never_zeros(summary: dict[str, Any]) -> None:
+    with pytest.raises(Invalid, match="lists no tests"):
+        parse(ctrf(**summary))
+    report = parse(ctrf(tests=3, passed=2, other=1))
+    assert (report.passed, report.failed, report.skipped, report.errors) == (2, 0, 0, None)
+
+
 def test_each_attempt_that_ctrf_lists_has_its_failure() -> None:
     failed = {"status": "failed", "message": "Error: slow", "duration": 1}
     last = {"attempt": 3, "status": "passed"}

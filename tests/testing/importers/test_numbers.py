@@ -62,7 +62,7 @@ def home(tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("text", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_a_number_that_no_run_can_have_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match=r"that (a|no) (run|process) can have"):
+    with pytest.raises(Invalid, match=r"(a|no) (run|process) can have"):
         parse(text)
 
 
