@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -38,9 +39,27 @@ def now() -> datetime:
 
 
 class Model(BaseModel):
-    """A value that travels: immutable, and strict about unknown fields."""
+    """A value that travels: immutable, and strict about unknown fields.
+
+    Its repr is one line of the fields that say something, `str` what a person sees of it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        room = _REPR_LENGTH
+        for name, value in _telling(self):
+            words = _Words(_brief(value))
+            room -= len(name) + len(words) + 3
+            if room < 0:
+                yield None, _Words("…")
+                return
+            yield name, words
+
+    def __str__(self) -> str:
+        # The views stand above; they are loaded only where somebody wants to read.
+        shown: str = import_module("att.client.display").printed(self)
+        return shown
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types, as it goes over the wire."""
@@ -56,6 +75,47 @@ def rewritten(record: Mapping[str, Any], before: Model, after: Model) -> dict[st
     """Return a stored record with what differs between two values; what only a later ATT knows in it stays."""
     old, new = before.to_json(), after.to_json()
     return {**record, **{name: value for name, value in new.items() if name not in record or value != old[name]}}
+
+
+_REPR_LENGTH = 300
+_TEXT_LENGTH = 60
+_SCALARS = (bool, int, float, str, datetime, type(None))
+
+
+class _Words(str):
+    """Text that is its own repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _telling(value: Model) -> Iterator[tuple[str, Any]]:
+    """Give the fields that differ from their defaults; of a page what is in it first."""
+    fields = type(value).model_fields
+    for name in sorted(fields, key=lambda name: name in Page.model_fields):
+        content = value.__dict__.get(name)  # a value that is not made to the end has not all of them
+        if fields[name].repr and content not in (None, "", [], {}) and content != fields[name].default:
+            yield name, content
+
+
+def _brief(value: Any) -> str:
+    """Write a value in a few words; of a model in it two fields, of a long sequence how many and of what."""
+    if isinstance(value, Model):
+        told = [f"{name}={_brief(content)}" for name, content in _telling(value) if isinstance(content, _SCALARS)]
+        return f"{type(value).__name__}({', '.join(told[:2])})"
+    if isinstance(value, datetime):
+        return f"{_isoformat(value)[:19]}Z"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str) and len(value) > _TEXT_LENGTH:
+        return repr(f"{value[: _TEXT_LENGTH - 1]}…")
+    if isinstance(value, list | tuple | dict):
+        drawn = repr(value) if len(value) <= 3 else ""
+        kind = "keys" if isinstance(value, dict) else type(value[0]).__name__
+        return drawn if drawn and len(drawn) <= _TEXT_LENGTH else f"[{len(value)} {kind}]"
+    return repr(value)
 
 
 class Page(Model):

@@ -22,6 +22,7 @@ _COLOURS = {
     "● running": _GREEN,
     "✓ healthy": _GREEN,
     "✓ succeeded": _GREEN,
+    "✓ passed": _GREEN,
     "~ transient": _YELLOW,
     "↻ backoff": _YELLOW,
     "✗ unhealthy": _RED,

@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from att.client.views import Facts, Table, Text, View, view
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from att.client.project import ProjectHandle
     from att.client.session import Session
 
-__all__ = ["handle_html", "html", "register_formatters", "session_html", "text"]
+__all__ = ["handle_html", "html", "printed", "register_formatters", "session_html", "text"]
 
+_WITH_HANDLES = ("att.client.mcp", "att.client.tests")
 _LINE = "1px solid rgba(128,128,128,.35)"
 _CELL = f"style='text-align:left;vertical-align:top;padding:2px 12px 2px 0;border-bottom:{_LINE}'"
 _PRE = f"style='max-height:24em;overflow:auto;padding:6px;border:{_LINE};background:transparent;color:inherit'"
@@ -32,6 +34,13 @@ def text(value: Any, *, width: int | None = None) -> str:
         return _table_text(shown, width)
     blocks = [_pairs_text(shown.pairs), *(text(part, width=width) for part in shown.parts)]
     return "\n\n".join(block for block in [shown.title, *blocks] if block)
+
+
+def printed(value: Any) -> str:
+    """Return a value as `print` shows it, wherever its view is."""
+    for name in _WITH_HANDLES:
+        import_module(name)
+    return text(value)
 
 
 def _pairs_text(pairs: Sequence[tuple[str, str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from att.runtime.models import Diagnostics, HealthSignal, LogPage, RunPage, Runt
 from att.system.models import OperationList, SystemHealth
 from att.testing.history.table import Table
 from att.testing.loading.models import ImportResult
-from att.testing.models import TestRun
+from att.testing.models import TestRun, TestRunPage
 from tests.client.scripted import health
 
 AT = "2026-01-01T00:00:00Z"
@@ -226,6 +228,53 @@ def test_a_stopped_project_tells_its_end_once() -> None:
     assert text(stopped).count("exited with code 0") == 1
     other = RuntimeStatus.model_validate({**ended, "reason": "Its runs are gone.", "exit": EXIT})
     assert "exit code 7" in text(other)
+
+
+FAILURE = {
+    "nodeid": "test_a.py::test_a",
+    "outcome": "failed",
+    "phase": "call",
+    "message": "assert 1 == 2",
+    "longrepr": "x" * 400,
+    "fingerprint": "abc",
+}
+
+
+def test_a_run_with_many_failures_is_one_line_in_python_and_a_short_table_in_print() -> None:
+    run = TestRun.model_validate({**TEST_RUN, "status": "failed", "failed": 150, "failures": [FAILURE] * 150})
+    assert repr(run) == (
+        "TestRun(project='demo', run_id='run-00001', state='failed', started_at=2026-01-01T00:00:00Z, "
+        "status='failed', failed=150, failures=[150 TestFailure])"
+    )
+    assert str(run) == f"{run}" == text(run)
+    assert len(str(run)) < 2000
+
+
+@pytest.mark.parametrize(("model", "fields", "words"), SHOWN, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_value_is_one_short_line_in_python_and_is_printed_as_it_is_shown(
+    model: type[Model], fields: dict[str, Any], words: list[str]
+) -> None:
+    value = model.model_validate(fields)
+    assert len(repr(value)) <= 310
+    assert "\n" not in repr(value)
+    assert repr(value).startswith(f"{model.__name__}(")
+    assert [word for word in words if word not in str(value)] == []
+
+
+def test_a_repr_tells_what_is_in_a_page_before_where_it_goes_on() -> None:
+    runs = TestRunPage.model_validate({**PAGE, "runs": [{**TEST_RUN, "passed": 1}] * 4})
+    assert repr(runs) == "TestRunPage(runs=[4 TestRun], cursor='c9', has_more=True)"
+
+
+def test_a_repr_loads_nothing_and_print_whatever_knows_the_value() -> None:
+    script = (
+        "import sys; from att.testing.models import TestRun; from att.models import now\n"
+        "run = TestRun(project='demo', run_id='run-00001', state='failed', started_at=now(), failed=1)\n"
+        "assert 'failed=1' in repr(run), repr(run)\n"
+        "assert 'att.client' not in sys.modules\n"
+        "assert '1 failed' in str(run), str(run)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
 
 
 def test_html_takes_its_colours_from_the_page_and_escapes_what_a_program_wrote() -> None:
