@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,8 +38,8 @@ def run_from(detail: str) -> TestRun:
 def run_of(record: RunRecord, outcomes: Sequence[str]) -> TestRun:
     """Return an imported run as one that travels.
 
-    Where its source does not tell how many passed, failed and were skipped, the outcomes are counted; other counts
-    stay None.
+    Where its source does not tell how many passed, failed and were skipped, the outcomes are counted, of a session
+    without an end those of the tests that finished; other counts stay None.
     """
     counts = Counter(outcomes)
     same: dict[str, Any] = {name: getattr(record, name) for name in (*_SAME, *_COUNTS)}
@@ -48,9 +48,9 @@ def run_of(record: RunRecord, outcomes: Sequence[str]) -> TestRun:
     return TestRun(
         **same,
         **known,
-        state=_state(record),
+        state=_state(record, counts),
         ended_at=None if seconds is None else record.started_at + timedelta(seconds=seconds),
-        message=f"Imported from {record.source}.",
+        message=_message(record),
         collected=record.tests_collected,
         finished=len(outcomes) - counts["rerun"],
         no_tests_collected=record.status == "no_tests",
@@ -71,9 +71,20 @@ def run_of(record: RunRecord, outcomes: Sequence[str]) -> TestRun:
     )
 
 
-def _state(record: RunRecord) -> RunState:
+def _message(record: RunRecord) -> str:
+    lost = (
+        " Its end is missing: the counts are those of the tests that were reported." if record.complete is False else ""
+    )
+    return f"Imported from {record.source}.{lost}"
+
+
+def _state(record: RunRecord, outcomes: Mapping[str, int]) -> RunState:
+    """Return green only for a run that is known to be; a run that lacks its end is not."""
+    if record.complete is False and record.status != "cancelled":
+        return "failed"
     if record.status is None:
-        return "failed" if record.failed or record.errors else "succeeded"
+        red = record.failed or record.errors or outcomes["failed"] or outcomes["error"]
+        return "failed" if red else "succeeded"
     return {"passed": "succeeded", "cancelled": "cancelled"}.get(record.status, "failed")  # type: ignore[return-value]
 
 

@@ -13,7 +13,7 @@ from att.testing.history.records import ResultColumns, RunRecord
 from att.testing.importers.models import Failure, ParsedReport, TestTable
 from att.testing.importers.reading import clip
 from att.testing.loading.labels import Labels
-from att.testing.models import CapturedSection, Outcome, TestFailure
+from att.testing.models import CapturedSection, Outcome, TestFailure, TestStatus
 from att.testing.records import FailureDetail
 
 __all__ = ["failures_of", "record_of", "results_of"]
@@ -37,7 +37,7 @@ def record_of(
         project=project,
         started_at=started_at,
         duration_seconds=report.duration_seconds,
-        status=report.status,
+        status=_status(report),
         returncode=report.exitcode,
         complete=report.complete,
         **counts,
@@ -53,6 +53,12 @@ def record_of(
         digest=digest,
         unresolved=frozenset(nodeid for nodeid, resolved in pairs if not resolved),
     )
+
+
+def _status(report: ParsedReport) -> TestStatus | None:
+    """Return how the run ended. One that lacks its end, or a part, is not green, however its tests are."""
+    green = report.status in (None, "passed", "no_tests")
+    return "crashed" if green and not report.complete else report.status
 
 
 def _counted(outcomes: Sequence[str]) -> dict[str, int | None]:

@@ -245,3 +245,19 @@ def test_the_counts_of_a_loaded_ctrf_report_agree_with_its_tests(home: House) ->
     assert (run.passed, run.failed, run.skipped, run.errors, run.xfailed, run.xpassed) == (1, 0, 2, 1, 1, None)
     assert sorted(home.nodeids(run.run_id).values()) == ["error", "passed", "skipped", "skipped", "xfailed"]
     assert run.state == "failed"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "passed"])
+def test_a_report_log_that_is_cut_off_is_not_a_green_run(home: House, outcome: str) -> None:
+    lines = [
+        {"pytest_version": "9.0.1", "$report_type": "SessionStart"},
+        {"nodeid": "t.py::a", "when": "call", "outcome": outcome, "start": 1772359200, "$report_type": "TestReport"},
+        {"nodeid": "t.py::b", "when": "call", "outcome": "passed", "start": 1772359201, "$report_type": "TestReport"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    home.write({"log.jsonl": text + '{"nodeid": "t.py::c", "wh'})
+    home.load("log.jsonl")
+    (run,) = home.runs()
+    assert (run.state, run.status, run.complete, run.exit_code) == ("failed", "crashed", False, 1)
+    assert (run.passed, run.failed, run.errors) == ((2, 0, None) if outcome == "passed" else (1, 1, None))
+    assert "the tests that were reported" in run.message

@@ -60,7 +60,7 @@ def test_what_a_report_does_not_tell_stays_unknown(history: HistoryStore) -> Non
     record = RunRecord(run_id="ci-1", project="demo", started_at=BEGAN, source="ctrf", ci_url="https://ci/1", skipped=4)
     history.keep(record, ResultColumns(["a", "b"], ["passed", "failed"], duration_seconds=[0.5, None]))
     kept = history.run("demo", "ci-1")
-    assert (kept.source, kept.ci_url, kept.state, kept.status) == ("ctrf", "https://ci/1", "succeeded", None)
+    assert (kept.source, kept.ci_url, kept.state, kept.status) == ("ctrf", "https://ci/1", "failed", None)
     assert (kept.passed, kept.failed, kept.skipped) == (1, 1, 4)
     assert (kept.errors, kept.xfailed, kept.xpassed, kept.rerun, kept.collected) == (None,) * 5
     assert [(o.whole_seconds, o.started_at, o.call_seconds) for o in history.outcomes("demo", "ci-1")] == [
