@@ -43,9 +43,22 @@ function render({ model, el }) {
     const node = same || view.querySelectorAll(FOCUSABLE)[at];
     if (same || node?.tagName === was.tagName) node.focus({ preventScroll: true });
   };
+  const tops = new Map(); // of what the reader has scrolled
+  const place = (node) => {
+    node.scrollTop = tops.get(node.dataset.scroll) ?? (node.dataset.end ? node.scrollHeight : 0);
+    node.attTop = node.scrollTop;
+  };
+  // What is not in the page yet, or folded, has no height to scroll in.
+  const shown = new ResizeObserver((entries) => entries.forEach(({ target }) => target.clientHeight && place(target)));
+  const scrolled = ({ target: node }) => {
+    const { scroll, end } = node.dataset ?? {}, { scrollTop, clientHeight, scrollHeight } = node;
+    if (!scroll || !clientHeight || Math.abs(scrollTop - node.attTop) < 1) return;
+    node.attTop = scrollTop;
+    if (end && scrollTop + clientHeight >= scrollHeight - 2) tops.delete(scroll);
+    else tops.set(scroll, scrollTop);
+  };
   const draw = () => {
     const open = new Map(keyed(view, "data-key").map(([key, node]) => [key, node.open]));
-    const tops = new Map(keyed(view, "data-scroll").map(([key, node]) => [key, node.scrollTop]));
     const focused = view.contains(document.activeElement) && document.activeElement.closest(FOCUSABLE);
     const at = focused ? [...view.querySelectorAll(FOCUSABLE)].indexOf(focused) : -1;
     const fresh = document.createElement("template");
@@ -54,7 +67,11 @@ function render({ model, el }) {
     view.replaceChildren(fresh.content);
     lead(view);
     for (const [key, node] of keyed(view, "data-key")) if (open.has(key)) node.open = open.get(key);
-    for (const [key, node] of keyed(view, "data-scroll")) node.scrollTop = tops.get(key) ?? (node.dataset.end ? node.scrollHeight : 0);
+    shown.disconnect();
+    for (const [, node] of keyed(view, "data-scroll")) {
+      place(node);
+      shown.observe(node);
+    }
     if (focused) refocus(focused, at);
   };
   const act = (event) => {
@@ -65,11 +82,14 @@ function render({ model, el }) {
   model.on("change:html", draw);
   el.addEventListener("click", act);
   el.addEventListener("keydown", keep);
+  el.addEventListener("scroll", scrolled, true);
   draw();
   return () => {
     model.off("change:html", draw);
     el.removeEventListener("click", act);
     el.removeEventListener("keydown", keep);
+    el.removeEventListener("scroll", scrolled, true);
+    shown.disconnect();
     el.replaceChildren();
   };
 }
