@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from linecache import getline
+from pathlib import Path
+from traceback import format_exception, walk_tb
+from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
 __all__ = [
@@ -45,6 +49,10 @@ class ATTError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback: the caller's lines, and what to do."""
+        return [*_callers(self.__traceback__), f"{type(self).__name__}: {self}", *getattr(self, "__notes__", ())]
 
     def to_problem(self, instance: str | None = None) -> dict[str, Any]:
         """Return the RFC 9457 problem document of this error."""
@@ -196,6 +204,32 @@ class Internal(ATTError):
     status = 500
     exit_code = 70
     title = "Internal error"
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the whole traceback: it is part of the report of a defect."""
+        return "".join(format_exception(self)).splitlines()
+
+
+def _callers(trace: TracebackType | None) -> list[str]:
+    """Return the lines between IPython and ATT: those of the person who has called."""
+    called: list[str] = []
+    for frame, number in walk_tb(trace):
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if package in ("IPython", "ipykernel"):
+            called.clear()
+        elif package in ("att", "jupyter_ext"):
+            break
+        else:
+            called.append(_line(frame, number))
+    return [line for line in called if line]
+
+
+def _line(frame: FrameType, number: int) -> str:
+    path, function = Path(frame.f_code.co_filename), frame.f_code.co_name
+    where = [path.name] if path.is_file() else []  # a cell is none
+    where += [] if function.startswith("<") else [f"in {function}"]
+    source = getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+    return f"{', '.join([*where, f'line {number}'])}: {source}" if source else ""
 
 
 def error_classes() -> dict[str, type[ATTError]]:
