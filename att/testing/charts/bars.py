@@ -119,7 +119,7 @@ def _draw_counts(ax: Axes, top: pd.DataFrame, theme: Theme) -> None:
         style_: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
         ax.annotate(f"{row.failures:,}", place, (6, 7), size=10, weight="bold", color=theme.text, **style_)
         ax.annotate(f"{tests}, {hit}", place, (6, -7), size=8, color=theme.muted, **style_)
-    ax.set_yticks(y, [_cause(row) for row in top.itertuples()], size=8.5)
+    ax.set_yticks(y, _causes(top), size=8.5)
     ax.set_xlim(0, float(top["failures"].max()) * 1.75)
     ax.set_ylim(max(len(top), 2) - 0.4, -0.6)
     ax.set_xticks([])
@@ -127,10 +127,19 @@ def _draw_counts(ax: Axes, top: pd.DataFrame, theme: Theme) -> None:
     ax.set_title("How often", loc="left", size=9.5, color=theme.muted, pad=6)
 
 
+def _causes(top: pd.DataFrame) -> list[str]:
+    """Return a label for each cause; a number tells apart those that say the same."""
+    labels = [_cause(row) for row in top.itertuples()]
+    before = pd.Series(labels, dtype=object).groupby(labels).cumcount()
+    return [f"({number + 1}) {label}" if number else label for number, label in zip(before, labels, strict=True)]
+
+
 def _cause(row: Any) -> str:
     exception = row.exception if isinstance(row.exception, str) else "Unknown exception"
+    where = f" in {row.nodeid.rpartition('::')[2]}" if row.tests == 1 else ""
     message = row.message.strip().partition("\n")[0] if isinstance(row.message, str) else ""
-    return printable(shorten(exception, 44)) + (f"\n{printable(shorten(message, 44))}" if message else "")
+    first = shorten(exception, 44 if not where else 24) + shorten(where, 30)
+    return printable(first) + (f"\n{printable(shorten(message, 44))}" if message else "")
 
 
 def _draw_times(ax: Axes, runs: pd.DataFrame, failed: pd.DataFrame, top: pd.DataFrame, theme: Theme) -> None:

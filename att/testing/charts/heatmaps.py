@@ -126,7 +126,7 @@ def _draw_cells(ax: Axes, e: Executions, rows: pd.DataFrame, column: npt.NDArray
     retried = cells[(cells["rerun"] > 0) & (share == 0)]
     ax.scatter(retried["x"], retried["y"], 14, theme.accent, marker="P", lw=0)
     present = {
-        "passed": executed.sum() > 0,
+        "passed": bool(cells["passed"].sum()),
         "failed": bool(cells["failed"].sum()),
         "error": bool(cells["error"].sum()),
         "skipped": len(only_skipped) > 0,

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 
@@ -69,13 +71,12 @@ class Chart(Figure):
 
 def new_chart(theme: ThemeName, height: float, width: float = 10.0) -> Chart:
     """Return an empty figure of the theme, in inches, with room for a header."""
-    chart = Chart(figsize=(width, height), layout="constrained")
+    room = (0.008, 0.0, 0.984, 1 - _HEADER_INCHES / height)
+    layout = ConstrainedLayoutEngine(rect=room, hspace=0.05, wspace=0.02)
+    chart = Chart(figsize=(width, height), layout=layout)
     FigureCanvasAgg(chart)
     chart.theme = theme_named(theme)
     chart.set_facecolor(chart.theme.background)
-    engine = chart.get_layout_engine()
-    assert engine is not None
-    engine.set(rect=(0.008, 0.0, 0.984, 1 - _HEADER_INCHES / height), hspace=0.05, wspace=0.02)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     return chart
 
 
@@ -210,17 +211,25 @@ def bins(size: int, most: int) -> npt.NDArray[np.int64]:
 
 
 def date_ticks(ax: Axes, times: Sequence[pd.Timestamp], most: int = 8) -> None:
-    """Label positions 0, 1, ... with their times, so few that the labels never touch."""
+    """Label positions 0, 1, ... with their times, the first and the last one too, so few that labels never touch."""
     size = len(times)
-    places = range(0, size, max(1, -(-(size - 1) // (most - 1))))
+    places = np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(int)).tolist()
     form = _date_format([t for t in times if not pd.isna(t)])
     labels = ["?" if pd.isna(times[p]) else times[p].strftime(form) for p in places]
-    repeated = [i for i in range(1, len(labels)) if labels[i] == labels[i - 1]]
-    ax.set_xticks(places, ["" if i in repeated else label for i, label in enumerate(labels)])
+    ax.set_xticks(places, _unrepeated(labels))
 
 
 def _date_format(times: Sequence[pd.Timestamp]) -> str:
     span = max(times) - min(times) if len(times) > 1 else pd.Timedelta(days=1)
     if span < pd.Timedelta(days=1):
-        return "%H:%M"
+        return "%H:%M" if min(times).date() == max(times).date() else "%H:%M\n%d %b"
     return "%d %b" if span < pd.Timedelta(days=330) else "%b %Y"
+
+
+def _unrepeated(labels: Sequence[str]) -> list[str]:
+    """Leave out what the label before says already: the label, or its day below the time."""
+    shown = list(labels[:1])
+    for before, label in pairwise(labels):
+        time, _, day = label.partition("\n")
+        shown.append("" if label == before else time if day and before.endswith(day) else label)
+    return shown

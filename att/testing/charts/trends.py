@@ -34,12 +34,13 @@ __all__ = ["trend"]
 
 _MOST_BARS = 100
 _PERIODS = {"h": "hour", "6h": "6 hours", "D": "day", "W": "week", "ME": "month", "QE": "quarter"}
-_UP = {"passed": "passed", "skipped": "skipped", "xfailed": "xfailed", "xpassed": "xpassed"}
-_DOWN = {"failed": "failed", "error": "errors"}
+_GOOD = {"passed": "passed", "skipped": "skipped", "xfailed": "xfailed", "xpassed": "xpassed"}
+_BAD = {"failed": "failed", "error": "errors"}
+_COUNTS = _GOOD | _BAD
 
 
 def trend(runs: pd.DataFrame, *, theme: ThemeName = "auto") -> Figure:
-    """Draw the pass rate with its 95 % interval over the outcomes of each run; failures hang below, on their own scale.
+    """Draw the pass rate with its 95 % interval over the outcomes of each run, and the failures once more, enlarged.
 
     Up to 100 runs have a bar each; more are averaged over hours, days, weeks or months, as the subtitle says. Runs
     whose counts are not known are left out.
@@ -52,13 +53,13 @@ def trend(runs: pd.DataFrame, *, theme: ThemeName = "auto") -> Figure:
     unit, table = _bars(known)
     chart = new_chart(theme, 5.6)
     header(chart, "Test runs", f"{counted(len(known), 'run')}, {span_text(known['started_at'])}; {unit}")
-    rate, up, down = chart.subplots(3, 1, sharex=True, height_ratios=[2.2, 2.0, 1.3])
+    rate, stack, bad = chart.subplots(3, 1, sharex=True, height_ratios=[2.2, 2.0, 1.3])
     _draw_rate(rate, table, chart.theme)
-    shown_up = _draw_stack(up, table, list(_UP), chart.theme)
-    shown_down = _draw_stack(down, table, list(_DOWN), chart.theme)
-    down.invert_yaxis()
-    _finish(chart, (rate, up, down), table)
-    legend(chart, outcome_handles(chart.theme, [*shown_up, *shown_down]))
+    shown = _draw_stack(stack, table, list(_COUNTS), chart.theme)
+    _draw_stack(bad, table, list(_BAD), chart.theme)
+    bad.invert_yaxis()
+    _finish(chart, (rate, stack, bad), table)
+    legend(chart, outcome_handles(chart.theme, shown))
     return chart
 
 
@@ -66,7 +67,7 @@ def _bars(runs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     """Return what a bar stands for, and one row a bar: period, mean counts, and totals for the rate."""
     counts = {
         name: pd.to_numeric(runs[column]).astype("float64") if column in runs else np.nan
-        for name, column in (_UP | _DOWN).items()
+        for name, column in _COUNTS.items()
     }
     table = pd.DataFrame(counts, index=runs.index).fillna(0.0).assign(period=runs["started_at"])
     table = table.reset_index(drop=True)
@@ -110,19 +111,21 @@ def _draw_rate(ax: Axes, table: pd.DataFrame, theme: Theme) -> None:
         ax.text(0.5, 0.5, "nothing was executed", transform=ax.transAxes, ha="center", color=theme.muted)
         return
     low = float(np.nanmin(table["lo"]))
-    ax.set_ylim(max(0.0, low - 0.12 * (1 - low) - 0.002), 1 + 0.06 * (1 - low) + 0.001)
-    _label_rate(ax, rate, valid, theme)
+    bottom = low - 0.17 * (1 - low) - 0.002
+    ax.set_ylim(bottom, 1 + 0.06 * (1 - low) + 0.001)
+    ax.set_yticks([tick for tick in ax.get_yticks() if max(0, bottom) <= tick <= 1])
+    _label_rate(ax, rate, table["lo"].to_numpy(), valid, theme)
 
 
-def _label_rate(ax: Axes, rate: Any, valid: Any, theme: Theme) -> None:
+def _label_rate(ax: Axes, rate: Any, lo: Any, valid: Any, theme: Theme) -> None:
     last, worst = int(valid[-1]), int(valid[np.argmin(rate[valid])])
     font: dict[str, Any] = {"color": theme.text, "size": 9.5, "textcoords": "offset points"}
     ax.annotate(f"{rate[last]:.1%}", (last, rate[last]), xytext=(8, 0), va="center", weight="bold", **font)
     ax.plot([last], [rate[last]], "o", color=theme.accent, ms=6)
     if worst != last and rate[worst] < rate[last]:
-        near = last - worst < 0.12 * len(rate)  # the label of the last value is on the right
-        place: dict[str, Any] = {"xytext": (-8, -2), "ha": "right"} if near else {"xytext": (8, -2), "ha": "left"}
-        ax.annotate(f"{rate[worst]:.1%}", (worst, rate[worst]), va="center", **place, **font)
+        reach = max(1, round(0.05 * len(rate)))  # of the label, which stands below the interval
+        below = float(np.nanmin(lo[max(0, worst - reach) : worst + reach + 1]))
+        ax.annotate(f"{rate[worst]:.1%}", (worst, below), xytext=(0, -3), ha="center", va="top", **font)
         ax.plot([worst], [rate[worst]], "o", color=theme.accent, ms=5, mfc="none", mew=1.5)
 
 
@@ -142,14 +145,14 @@ def _draw_stack(ax: Axes, table: pd.DataFrame, outcomes: Sequence[str], theme: T
 
 
 def _finish(chart: Chart, axes: Sequence[Axes], table: pd.DataFrame) -> None:
-    rate, up, down = axes
+    rate, stack, bad = axes
     size = len(table)
-    for ax, title in ((up, "Tests in a run"), (down, "Failures and errors in a run")):
+    for ax, title in ((stack, "Tests in a run"), (bad, "Failures and errors in a run, enlarged")):
         ax.set_title(title, loc="left", size=9.5, color=chart.theme.muted, pad=5)
-    up.spines["bottom"].set_visible(False)
+    stack.spines["bottom"].set_visible(False)
     rate.spines["bottom"].set_visible(False)
-    down.spines["bottom"].set_visible(False)
-    down.spines["top"].set(visible=True, color=chart.theme.grid)
+    bad.spines["bottom"].set_visible(False)
+    bad.spines["top"].set(visible=True, color=chart.theme.grid)
     room = max(0.6, 0.5 + 0.055 * size)  # for the label of the last value
-    down.set_xlim(-max(0.7, 0.01 * size) if size > 3 else -2, size - 1 + room if size > 3 else size + 1)
-    date_ticks(down, list(table["period"]))
+    bad.set_xlim(-max(0.7, 0.01 * size) if size > 3 else -2, size - 1 + room if size > 3 else size + 1)
+    date_ticks(bad, list(table["period"]))
