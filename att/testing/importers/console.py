@@ -29,6 +29,7 @@ _SUMMARY = re.compile(
 )
 _COUNT = re.compile(r"(\d+) ([a-z][a-z _-]*)")
 _FENCED = re.compile(r"([=!])\1* (.*\S) \1+")
+_FENCE = re.compile(r"(=+) (.*\S) (=+)")
 _HEADER = re.compile(r"[.FEsxXRu,y-]*(=+ test session starts =+)")
 """With -s the header of a session that a test ran stands behind the progress of the session around it."""
 _BLOCK = re.compile(r"_{2,} \S.* _{2,}")
@@ -61,7 +62,7 @@ def parse_pytest_console(source: Source) -> ParsedReport:
     for line in lines:
         log.feed(line)
     session = log.last()
-    final = session.final or _results(session) if session else None
+    final = session.final or _results(session) or _last_line(session) if session else None
     if session is None or final is None or _never_began(session, lines):
         raise Invalid(why_unfinished(name, log.headers, lines))
     return _report(session, final, started_at)
@@ -69,6 +70,16 @@ def parse_pytest_console(source: Source) -> ParsedReport:
 
 def _results(session: _Open) -> re.Match[str] | None:
     return _SUMMARY.fullmatch(results_of(session.lines) or "")
+
+
+def _last_line(session: _Open) -> re.Match[str] | None:
+    """Return the summary that a log ends with though its fence has another width: it was typed, copied or wrapped."""
+    ends = [at for at, line in enumerate(session.lines) if line][-1:]
+    if not ends or session.captured or _is_unfinished(session, session.lines[ends[0] - 1] if ends[0] else ""):
+        return None
+    fence = _FENCE.fullmatch(session.lines[ends[0]])
+    is_whole = fence is not None and len(fence[3]) >= len(fence[1]) - 2
+    return _ordered(_SUMMARY.fullmatch(fence[2])) if fence and is_whole else None
 
 
 def _never_began(session: _Open, lines: list[str]) -> bool:
@@ -172,7 +183,12 @@ def _final_of(session: _Open, line: str) -> re.Match[str] | None:
     if not line.endswith(("s", ")", "=")):
         return None
     final = _final_text(line, session)
-    return None if session.state == "progress" and _UNFINISHED.fullmatch(session.previous) else final
+    return None if _is_unfinished(session, session.previous) else final
+
+
+def _is_unfinished(session: _Open, line: str) -> bool:
+    """Return whether a file's progress is not at its end, so that what comes next was printed by a test."""
+    return session.state == "progress" and bool(_UNFINISHED.fullmatch(line)) and not _LETTERS.fullmatch(line)
 
 
 def _final_text(line: str, session: _Open) -> re.Match[str] | None:

@@ -285,3 +285,45 @@ def test_a_log_cut_off_inside_captured_output_is_refused() -> None:
 def test_a_quiet_session_after_one_with_a_header_counts(quiet: str) -> None:
     assert counts(f"{MIXED}{quiet}2 passed in 0.01s\n") == (2, 0, 0, 0, 0, 0)
     assert counts(f"{MIXED}{quiet}") == MIXED_COUNTS
+
+
+@pytest.mark.parametrize("letters", ["..s", ".F..s", "s", "-.s", "R.s"])
+def test_the_letters_of_a_quiet_session_are_no_unfinished_file(letters: str) -> None:
+    for before in ("", "...\n", "printed\n"):
+        assert counts(f"{before}{letters}\n2 passed, 1 skipped in 0.02s\n") == (2, 0, 1, 0, 0, 0)
+    with pytest.raises(Invalid):
+        parse(f"{HEADER}collected 2 items\n\ntests/test_o.py {letters}\n{'=' * 26} 2 passed in 0.02s {'=' * 26}\n")
+
+
+@pytest.mark.parametrize("fence", ["=", "=====", "=" * 90])
+@pytest.mark.parametrize(
+    "before", ["", "collected 3 items\n\ntest_a.py ...    [100%]\n\n", f"{HEADER}collected 3 items\n\n"]
+)
+def test_a_summary_that_a_log_ends_with_counts_whatever_its_width(fence: str, before: str) -> None:
+    line = f"{fence} 1 failed, 2 passed in 0.12s {fence}"
+    assert counts(f"{before}{line}\n\n") == (2, 1, 0, 0, 0, 0)
+    assert parse(f"{before}{line}").duration_seconds == 0.12
+    if not before:
+        with pytest.raises(Invalid):
+            parse(f"{line}\nKilled\n", "console")
+        with pytest.raises(Invalid):
+            parse(f"=========={line.rstrip('=')}", "console")
+
+
+def test_a_summary_of_another_width_does_not_count_inside_captured_output_or_progress() -> None:
+    fake = "===== 99 passed in 0.03s =====\n"
+    captured = f"----------------------------- Captured stdout call -----------------------------\n{fake}"
+    failures = "=================================== FAILURES ===================================\n"
+    for before in (
+        "",
+        f"tests/test_o.py FF      [100%]\n\n{failures}{captured}",
+        "tests/test_o.py .\n",
+        "t.py::test_a \n",
+    ):
+        text = f"{HEADER}collected 2 items\n\n{before}{fake}"
+        if before:
+            with pytest.raises(Invalid):
+                parse(text)
+        else:
+            assert counts(text) == (99, 0, 0, 0, 0, 0)
+    assert counts(f"{MIXED}{fake}") == MIXED_COUNTS
