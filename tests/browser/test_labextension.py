@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime
 
@@ -136,14 +137,29 @@ def test_commands_act_on_a_named_project_or_ask_which_and_a_setting_hides_the_st
     expect(shop.bar).to_be_visible()
 
 
-def test_a_project_is_made_from_a_template_by_hand(shop: Workshop) -> None:
-    shop.made.append("demo")
+def test_a_project_is_made_by_hand_and_what_is_wrong_is_said_where_it_was_typed(shop: Workshop) -> None:
+    folder = shop.lab.server.home.work / "my_app"
+    shop.project("taken")
+    shop.made.append("my_app")
     shop.page.get_by_role("button", name="New project").first.click()
     form = shop.page.locator(".jp-Dialog")
-    form.get_by_label("Name").fill("demo")
-    form.get_by_label("Folder on the server").fill(str(shop.lab.server.home.work / "demo"))
+    create, name = form.get_by_role("button", name="Create"), form.get_by_label("Name")
+    create.click()
+    expect(form.locator(".jp-att-Form-rule")).to_contain_text("A project needs a name")
+    expect(name).to_be_focused()
+    name.fill("My App")
+    expect(name).to_have_accessible_description(re.compile("the first is a letter or digit"))
+    expect(name).to_have_attribute("aria-invalid", "true")
+    expect(create).to_be_disabled()
+    name.fill("taken")
+    form.get_by_label("Folder on the server").fill(str(folder))
+    name.press("Enter")
+    expect(form.get_by_role("alert")).to_contain_text("taken")
+    expect(form.get_by_label("Folder on the server")).to_have_value(str(folder))
     shop.lab.screenshot("panel-new-project")
-    form.get_by_role("button", name="Create").click()
-    expect(shop.card("demo", "stopped")).to_be_visible()
-    shop.click("Start", "demo")
-    expect(shop.card("demo", "running")).to_contain_text("Healthy")
+    name.fill("my_app")
+    create.click()
+    expect(form).to_have_count(0)
+    expect(shop.card("my_app", "stopped")).to_be_visible()
+    shop.click("Start", "my_app")
+    expect(shop.card("my_app", "running")).to_contain_text("Healthy")

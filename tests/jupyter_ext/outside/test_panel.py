@@ -8,7 +8,9 @@ import tomllib
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from att.operations import ProjectId
 from att.surfaces.openapi import openapi_document
 from att.system.models import API_VERSION
 from jupyter_ext import panel
@@ -65,6 +67,18 @@ def test_the_panel_has_the_versions_of_the_package_and_of_the_api() -> None:
         re.findall(r"^export const (\w+) = '(.+)';$", (SOURCES / "src/model/version.ts").read_text(), re.MULTILINE)
     )
     assert written == {"VERSION": version, "API_VERSION": API_VERSION}
+
+
+def test_the_form_for_a_project_has_the_servers_rule_for_ids() -> None:
+    form = (SOURCES / "src/plugin/form.tsx").read_text()
+    (pattern,) = re.findall(r"^export const ID_PATTERN = '(.+)';$", form, re.MULTILINE)
+    rule = TypeAdapter(ProjectId)
+    for name in ("my_app", "a-1", "1a", "a" * 63, "", "_a", "-a", "A", "a b", "ä", "a.b", "a" * 64, "a\n"):
+        try:
+            allowed = bool(rule.validate_python(name))
+        except ValidationError:
+            allowed = False
+        assert bool(re.fullmatch(pattern.replace("\\\\", "\\"), name)) is allowed, name
 
 
 def test_the_panel_has_one_name() -> None:

@@ -31,6 +31,12 @@ export class Stream<T> implements IDisposable {
     return this._state === 'closed';
   }
 
+  /** Break the socket and open another one after a while, since what was read beside it has failed. */
+  retry(): void {
+    this._openedAt = Date.now(); // counts as a failure, so that the delay grows
+    this._socket?.close();
+  }
+
   dispose(): void {
     if (this._state === 'closed') {
       return;

@@ -8,6 +8,7 @@ import { face } from './face';
 import type { Projects } from './projects';
 import type { Settings } from './settings';
 import { duration } from './times';
+import { until } from './until';
 
 export type Verb = 'start' | 'stop' | 'restart';
 
@@ -54,7 +55,7 @@ export class Actions {
       return;
     }
     const reached = () => this._reached(id, wait, run);
-    await this._projects.until(reached, waitSeconds * 1000).catch(() => {
+    await until(this._projects.changed, reached, waitSeconds * 1000).catch(() => {
       const state = this._projects.get(id);
       const now = state ? face(state).word.toLowerCase() : 'gone';
       throw new Error(`it is ${now}, not ${wait}, after ${duration(waitSeconds)}. It goes on; look at its log.`);
@@ -62,8 +63,8 @@ export class Actions {
     await this._projects.refresh.ask(id); // an event has told the end, but not yet how
     const status = this._projects.get(id);
     if (status && face(status).trouble === 'crashed') {
-      await this._projects.explained(id);
-      const diagnosis = this._projects.diagnostics(id)?.diagnosis;
+      await this._projects.details.explain(id);
+      const diagnosis = this._projects.details.diagnostics(id)?.diagnosis;
       const why = diagnosis ? `${diagnosis.summary} ${diagnosis.remedy}` : status.runtime.reason;
       throw new Error(`it ended ${verb === 'start' ? 'at once' : 'again'}. ${why}`);
     }

@@ -5,10 +5,9 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, ofProject, Problem, words } from '../api/client';
 import { Stream, StreamState } from '../api/stream';
-import type { Diagnostics, Event, EventPage, ProjectPage, ProjectStatus, SystemHealth } from '../api/types';
-import { face } from './face';
+import type { Event, EventPage, ProjectPage, ProjectStatus, SystemHealth } from '../api/types';
+import { Details } from './details';
 import { Latest } from './latest';
-import { TestRuns } from './testruns';
 import { mismatch } from './version';
 
 /** `absent`: the server does not serve ATT. */
@@ -20,7 +19,7 @@ const IN_A_PAGE = 500;
 /** One stream for the whole page; every view reads from here and hears of changes by the signals. */
 export class Projects implements IDisposable {
   constructor(readonly api: Api) {
-    this.tests = new TestRuns(api, () => this._changed.emit());
+    this.details = new Details(api, id => this.get(id), () => this._changed.emit());
     this._stream = new Stream<EventPage>({
       connect: () => api.socket('ws', { kinds: KINDS, tail: 1 }),
       onPage: page => page.events.forEach(event => this._hear(event)),
@@ -43,8 +42,8 @@ export class Projects implements IDisposable {
     return this._stream.isDisposed;
   }
 
-  /** The counts of the latest test runs. */
-  readonly tests: TestRuns;
+  /** What is read only for projects that are in view. */
+  readonly details: Details;
   connection: Connection = 'connecting';
   /** Why there is no connection, for a person. */
   why = '';
@@ -61,20 +60,16 @@ export class Projects implements IDisposable {
     return this._projects.get(id);
   }
 
-  /** Why a project in trouble is so; null until that is read. */
-  diagnostics(id: string): Diagnostics | null {
-    return this._diagnostics.get(id) ?? null;
-  }
-
-  /** What a person should know about the server: versions that differ, and the server's own notices. */
+  /** What a person should know: versions that differ, the server's own notices, what could not be read again. */
   get notices(): string[] {
-    const { health } = this;
-    if (health === null || this.connection === 'absent') {
+    const { health, connection } = this;
+    if (health === null || connection === 'absent') {
       return [];
     }
     const differs = mismatch(health);
     const unwatched = health.supervised_by === null ? ['Nobody runs probes and restart policies now.'] : [];
-    return [...(differs ? [differs] : []), ...unwatched, ...health.notices];
+    const unread = connection === 'connected' ? [...this._unread].map(([id, why]) => `${id} may be shown as it was: ${why}`) : [];
+    return [...(differs ? [differs] : []), ...unwatched, ...health.notices, ...unread];
   }
 
   can(capability: string): boolean {
@@ -83,8 +78,10 @@ export class Projects implements IDisposable {
 
   /** Take in a status that an action has answered. */
   take(status: ProjectStatus): void {
-    this._projects.set(status.project.id, status);
-    this._explain(status);
+    const { id } = status.project;
+    this._put(id, status);
+    this._unread.delete(id);
+    this.details.look(id);
     this._changed.emit();
   }
 
@@ -95,6 +92,10 @@ export class Projects implements IDisposable {
     } catch (error) {
       if (error instanceof Problem && error.code === 'not_found') {
         this._forget(id);
+      } else {
+        this._unread.set(id, words(error));
+        console.warn(`ATT could not read ${id} again: ${words(error)}`);
+        this._changed.emit();
       }
     }
   });
@@ -104,70 +105,92 @@ export class Projects implements IDisposable {
     this._changed.emit();
   }
 
-  /** Resolve when a project's diagnostics have been read again. */
-  explained(id: string): Promise<void> {
-    return this._readDiagnostics.ask(id);
-  }
-
-  /** Resolve when `reached` becomes true; it is looked at after each change. Rejects after so many milliseconds. */
-  async until(reached: () => boolean, milliseconds: number): Promise<void> {
-    if (reached()) {
-      return;
-    }
-    let look: () => void = () => undefined;
-    let timer = 0;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        look = () => (reached() ? resolve() : undefined);
-        timer = window.setTimeout(() => reject(new Error('It took too long.')), milliseconds);
-        this._changed.connect(look);
-      });
-    } finally {
-      window.clearTimeout(timer);
-      this._changed.disconnect(look);
-    }
-  }
-
   dispose(): void {
     this._stream.dispose();
     Signal.clearData(this);
   }
 
   private async _onStream(state: StreamState): Promise<void> {
-    if (state === 'open') {
+    this._open = state === 'open';
+    if (this._open) {
       await this._readAll();
     } else if (state === 'waiting') {
       await this._askWhy();
     }
   }
 
+  /** Read everything; what changed while it was read is newer than the answer, and is asked for once more. */
   private async _readAll(): Promise<void> {
+    const touched = (this._touched = new Set<string>());
+    const outdated = () => this._touched !== touched;
+    try {
+      const health = await this.api.get<SystemHealth>('health');
+      const found = await this._list(outdated);
+      if (outdated()) {
+        return; // the stream was opened again, and all is being read again
+      }
+      this.health = health;
+      this._replace(found, touched);
+      this._enter('connected', '');
+      touched.forEach(id => void this.refresh.ask(id));
+    } catch (error) {
+      if (!outdated()) {
+        this._failure = words(error);
+        this._lose(this._failure);
+        this._stream.retry();
+      }
+    } finally {
+      this._touched = outdated() ? this._touched : null;
+    }
+  }
+
+  private async _readHealth(): Promise<void> {
     try {
       this.health = await this.api.get<SystemHealth>('health');
-      const found: ProjectStatus[] = [];
-      for (let cursor: string | null = null, more = true; more; ) {
-        const page: ProjectPage = await this.api.get<ProjectPage>('projects', { cursor, limit: IN_A_PAGE });
-        found.push(...page.projects);
-        [cursor, more] = [page.cursor, page.has_more];
-      }
-      this._projects = new Map(found.map(status => [status.project.id, status]));
-      this.known = true;
-      this._enter('connected', '');
-      found.forEach(status => this._explain(status));
-      await this.tests.read([...this._projects.keys()]);
+      this._changed.emit();
     } catch (error) {
-      this._lose(words(error));
+      console.warn(`ATT could not read who supervises: ${words(error)}`);
     }
+  }
+
+  private async _list(outdated: () => boolean): Promise<ProjectStatus[]> {
+    const found: ProjectStatus[] = [];
+    for (let cursor: string | null = null, more = true; more && !outdated(); ) {
+      const page: ProjectPage = await this.api.get<ProjectPage>('projects', { cursor, limit: IN_A_PAGE });
+      found.push(...page.projects);
+      [cursor, more] = [page.cursor, page.has_more];
+    }
+    return found;
+  }
+
+  /** Take in the list, except for the projects that were `touched` by an event or a newer answer meanwhile. */
+  private _replace(found: ProjectStatus[], touched: Set<string>): void {
+    const read = new Map(found.map(status => [status.project.id, status]));
+    for (const id of touched) {
+      const now = this._projects.get(id);
+      if (now) {
+        read.set(id, now);
+      } else if (this.known) {
+        read.delete(id);
+      }
+    }
+    const gone = [...this._projects.keys()].filter(id => !read.has(id));
+    this._projects = read;
+    this.known = true;
+    this._failure = '';
+    this._unread.clear();
+    gone.forEach(id => this.details.forget(id));
+    this.details.expire();
   }
 
   /** A socket does not say why it could not open; an ordinary request does. */
   private async _askWhy(): Promise<void> {
-    try {
-      await this.api.get<SystemHealth>('health');
-      this._lose('The connection broke.');
-    } catch (error) {
-      const absent = error instanceof Problem && error.code === 'absent';
-      this._enter(absent ? 'absent' : 'disconnected', words(error));
+    const [connection, why] = await this.api.get<SystemHealth>('health').then(
+      (): [Connection, string] => ['disconnected', this._failure || 'The connection broke.'],
+      (error): [Connection, string] => [isAbsent(error) ? 'absent' : 'disconnected', words(error)]
+    );
+    if (!this._open) {
+      this._enter(connection, why);
     }
   }
 
@@ -183,15 +206,18 @@ export class Projects implements IDisposable {
 
   private _hear(event: Event): void {
     const id = event.project;
-    if (id !== null && this.known) {
+    if (id !== null && event.kind.startsWith('test.')) {
+      this.details.hear(id, event);
+    } else if (id !== null) {
+      this._touched?.add(id);
       if (event.kind === 'project.deleted') {
         this._forget(id);
-      } else if (event.kind.startsWith('test.')) {
-        this.tests.hear(id, event);
-      } else {
+      } else if (this.known) {
         this._patch(id, event);
         void this.refresh.ask(id);
       }
+    } else if (event.kind.startsWith('supervisor.')) {
+      void this._readHealth();
     }
     this._event.emit(event);
   }
@@ -204,39 +230,36 @@ export class Projects implements IDisposable {
     }
     const told = kind === 'runtime.state' ? { state: data['to'], exit: null } : { health: data['to'] };
     const runtime = { ...status.runtime, ...told, run_id, reason: String(data['reason'] ?? '') };
-    this._projects.set(id, { ...status, runtime: runtime as ProjectStatus['runtime'] });
+    this._put(id, { ...status, runtime: runtime as ProjectStatus['runtime'] });
     this._changed.emit();
+  }
+
+  private _put(id: string, status: ProjectStatus): void {
+    this._touched?.add(id);
+    this._projects.set(id, status);
   }
 
   private _forget(id: string): void {
+    this._touched?.add(id);
     this._projects.delete(id);
-    this._diagnostics.delete(id);
-    this.tests.forget(id);
+    this._unread.delete(id);
+    this.details.forget(id);
     this._changed.emit();
   }
 
-  /** Read why a project is in trouble, once for each run that ended so. */
-  private _explain(status: ProjectStatus): void {
-    const { id } = status.project;
-    if (face(status).trouble === null) {
-      this._diagnostics.delete(id);
-    } else {
-      void this._readDiagnostics.ask(id);
-    }
-  }
-
-  private readonly _readDiagnostics = new Latest(async (id: string): Promise<void> => {
-    try {
-      this._diagnostics.set(id, await this.api.get<Diagnostics>(ofProject(id, 'runtime/diagnostics')));
-      this._changed.emit();
-    } catch (error) {
-      console.warn(`ATT could not read why ${id} is in trouble: ${words(error)}`);
-    }
-  });
-
   private readonly _stream: Stream<EventPage>;
   private _projects = new Map<string, ProjectStatus>();
-  private readonly _diagnostics = new Map<string, Diagnostics>();
+  private _open = false;
+  /** Ids of what changed while everything is read; null when nothing is being read. */
+  private _touched: Set<string> | null = null;
+  /** Why projects could not be read again. */
+  private readonly _unread = new Map<string, string>();
+  /** Why the list could not be read. */
+  private _failure = '';
   private readonly _changed = new Signal<this, void>(this);
   private readonly _event = new Signal<this, Event>(this);
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'absent';
 }

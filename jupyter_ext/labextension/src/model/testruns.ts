@@ -1,4 +1,4 @@
-/** The latest test run of each project, for the sidebar: read once, then kept by events. */
+/** The latest test run of each project, for the sidebar: read when it is looked at, then kept by events. */
 
 import { Api, ofProject, words } from '../api/client';
 import type { Event, TestRun, TestRunPage } from '../api/types';
@@ -18,26 +18,24 @@ export class TestRuns {
     this._runs.delete(id);
   }
 
-  /** Read the latest runs of these projects, one after the other: there may be many, and they can wait. */
-  async read(ids: string[]): Promise<void> {
-    for (const id of ids) {
-      try {
-        const { runs } = await this._api.get<TestRunPage>(ofProject(id, 'test/runs'), { limit: 1 });
-        if (runs[0]) {
-          this._set(id, runs[0]);
-        }
-      } catch (error) {
-        console.warn(`ATT could not read the test runs of ${id}: ${words(error)}`);
+  /** Read the latest run of a project. */
+  async read(id: string): Promise<void> {
+    try {
+      const before = this._runs.get(id);
+      const { runs } = await this._api.get<TestRunPage>(ofProject(id, 'test/runs'), { limit: 1 });
+      if (this._runs.get(id) !== before) {
+        return await this.read(id); // an event was faster than this answer
       }
+      if (runs[0]) {
+        this._set(id, runs[0]);
+      }
+    } catch (error) {
+      console.warn(`ATT could not read the test runs of ${id}: ${words(error)}`);
     }
   }
 
-  /** Take in what an event tells of a run; of loaded reports one may be the latest now. */
+  /** Take in what an event tells of a run. */
   hear(id: string, { kind, run_id, data }: Event): void {
-    if (kind === 'test.imported') {
-      void this.read([id]);
-      return;
-    }
     const before = this._runs.get(id);
     const same = before?.run_id === run_id ? before : {};
     const state = kind === 'test.ended' ? {} : { state: 'running' };

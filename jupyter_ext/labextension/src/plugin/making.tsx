@@ -1,36 +1,22 @@
-/** The dialog that makes a project. */
+/** The dialog that makes a project; it stays open, with what was typed, until that has worked. */
 
-import { Dialog, Notification, ReactWidget, showDialog } from '@jupyterlab/apputils';
-import * as React from 'react';
+import { Dialog, Notification } from '@jupyterlab/apputils';
 
 import { words } from '../api/client';
-import type { Template, TemplateList } from '../api/types';
+import type { TemplateList } from '../api/types';
 import type { Projects } from '../model/projects';
+import { Form, type IAnswer } from './form';
 
-interface IAnswer {
-  id: string;
-  path: string;
-  template: string;
-}
-
-const FOLDER = '';
+const CREATE = 1;
 
 /** Ask for a project's name and what to make it from, and make it. */
 export async function makeProject(projects: Projects): Promise<void> {
   try {
     const { templates } = await projects.api.get<TemplateList>('templates');
-    const body = new Form(templates);
-    const { button } = await showDialog<IAnswer>({
-      title: 'New project',
-      body,
-      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Create' })],
-      focusNodeSelector: 'input'
-    });
-    if (button.accept) {
-      await create(projects, body.getValue());
-    }
+    const form = new Form(templates);
+    await new Making(form, answer => create(projects, answer)).launch();
   } catch (error) {
-    Notification.error(`The project could not be made: ${words(error)}`, { autoClose: false });
+    Notification.error(`What a project can be made from could not be read: ${words(error)}`, { autoClose: false });
   }
 }
 
@@ -39,59 +25,42 @@ async function create(projects: Projects, { id, path, template }: IAnswer): Prom
   await projects.refresh.ask(id);
 }
 
-class Form extends ReactWidget implements Dialog.IBodyWidget<IAnswer> {
-  constructor(private readonly _templates: Template[]) {
-    super();
-    this._answer.template = _templates.find(({ name }) => name === 'service')?.name ?? FOLDER;
-    this.addClass('jp-att-Form');
+class Making extends Dialog<IAnswer> {
+  constructor(
+    private readonly _form: Form,
+    private readonly _create: (answer: IAnswer) => Promise<void>
+  ) {
+    super({
+      title: 'New project',
+      body: _form,
+      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Create' })],
+      focusNodeSelector: 'input'
+    });
   }
 
-  getValue(): IAnswer {
-    return { ...this._answer };
+  /** Close when the project is made; an error is said in the form. */
+  resolve(index = CREATE): void {
+    if (index !== CREATE) {
+      super.resolve(index);
+    } else if (this._form.ready()) {
+      void this._make();
+    }
   }
 
-  protected render(): React.ReactElement {
-    const { _answer: answer } = this;
-    return (
-      <>
-        <label>
-          Name
-          <input
-            className="jp-att-Input"
-            placeholder="demo"
-            pattern="[a-z0-9][a-z0-9\-]*"
-            title="Small letters, digits and dashes"
-            defaultValue=""
-            onChange={event => (answer.id = event.target.value.trim())}
-          />
-        </label>
-        <label>
-          Folder on the server
-          <input
-            className="jp-att-Input"
-            placeholder="~/<name>"
-            defaultValue=""
-            onChange={event => (answer.path = event.target.value.trim())}
-          />
-        </label>
-        <label>
-          Made from
-          <select
-            className="jp-att-Input"
-            defaultValue={answer.template}
-            onChange={event => (answer.template = event.target.value)}
-          >
-            {this._templates.map(({ name, title, heavy }) => (
-              <option key={name} value={name}>
-                {`${title}${heavy ? ' (installs much)' : ''}`}
-              </option>
-            ))}
-            <option value={FOLDER}>the folder as it is</option>
-          </select>
-        </label>
-      </>
-    );
+  private async _make(): Promise<void> {
+    const answer = this._form.getValue();
+    this._form.tell({ busy: true });
+    try {
+      await this._create(answer);
+      if (!this.isDisposed) {
+        super.resolve(CREATE);
+      }
+    } catch (error) {
+      if (this.isDisposed) {
+        Notification.error(`${answer.id} could not be made: ${words(error)}`, { autoClose: false });
+      } else {
+        this._form.tell({ problem: words(error) });
+      }
+    }
   }
-
-  private readonly _answer: IAnswer = { id: '', path: '', template: FOLDER };
 }

@@ -6,7 +6,7 @@ import * as React from 'react';
 import type { ProjectStatus, TestRun } from '../api/types';
 import { Face, face } from '../model/face';
 import { ago, count, duration, since } from '../model/times';
-import { useNow } from './hooks';
+import { useInView, useNow } from './hooks';
 import { logIcon, openIcon, testsIcon } from './icons';
 import { Button, Chip, Progress } from './parts';
 import type { ITools } from './tools';
@@ -16,8 +16,9 @@ import { Trouble } from './trouble';
 export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }): React.ReactElement {
   const { id, title, path } = status.project;
   const shown = face(status);
+  const place = useInView<HTMLLIElement>(() => tools.projects.details.watch(id));
   return (
-    <li className={`jp-att-Card jp-att-tone-${shown.tone}`} data-project={id} data-state={status.runtime.state}>
+    <li ref={place} className={`jp-att-Card jp-att-tone-${shown.tone}`} data-project={id} data-state={status.runtime.state}>
       <div className="jp-att-Card-head">
         <span className="jp-att-Card-title" title={[title ?? id, path].filter(part => part).join('\n')}>
           {title ?? id}
@@ -28,8 +29,8 @@ export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }
       {status.setup?.state === 'running' && (
         <Progress share={status.setup.progress} label={`Setting up ${id}: ${status.setup.message}`} />
       )}
-      {shown.trouble && <Trouble status={status} diagnostics={tools.projects.diagnostics(id)} tools={tools} />}
-      <LastTests run={tools.projects.tests.get(id)} onOpen={() => tools.openTests(id)} />
+      {shown.trouble && <Trouble status={status} diagnostics={tools.projects.details.diagnostics(id)} tools={tools} />}
+      <LastTests run={tools.projects.details.tests.get(id)} onOpen={() => tools.openTests(id)} />
       <Toolbar status={status} shown={shown} tools={tools} />
     </li>
   );

@@ -1,4 +1,4 @@
-/** React hooks over signals and time. */
+/** React hooks over signals, time, and what is in view. */
 
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
@@ -34,4 +34,29 @@ export function useNow(milliseconds: number | null): number {
     return () => window.clearInterval(timer);
   }, [milliseconds]);
   return Date.now();
+}
+
+/** Call `enter` when the element comes into view, and what it returns when the element leaves it. */
+export function useInView<E extends Element>(enter: () => () => void): React.RefObject<E> {
+  const place = React.useRef<E>(null);
+  React.useEffect(() => {
+    let leave: (() => void) | null = null;
+    const observer = new IntersectionObserver(entries => {
+      const inView = entries[entries.length - 1]?.isIntersecting ?? false;
+      if (inView) {
+        leave ??= enter();
+      } else {
+        leave?.();
+        leave = null;
+      }
+    });
+    if (place.current) {
+      observer.observe(place.current);
+    }
+    return () => {
+      observer.disconnect();
+      leave?.();
+    };
+  }, []);
+  return place;
 }

@@ -1,0 +1,116 @@
+"""Answers that come late or not at all: the sidebar shows what is, and says what it could not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
+
+from tests.browser.workshop import Workshop
+from tests.support.waiting import eventually
+
+LIST = "**/api/v1/projects?*"
+
+
+class Wire:
+    """The page's stream, which can be broken, and its list of projects, which can be held back."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.heard: list[str] = []
+        self._streams: list[tuple[WebSocketRoute, WebSocketRoute]] = []
+        self._held: list[tuple[Route, APIResponse]] = []
+        page.route_web_socket("**/api/v1/ws?*", self._join)
+
+    def hold(self) -> None:
+        """From now on the server answers, and the page does not get to see it."""
+        self.page.route(LIST, lambda route: self._held.append((route, route.fetch())))
+
+    def release(self) -> None:
+        """Deliver the answers as they were."""
+        for route, answer in self._held:
+            route.fulfill(response=answer)
+        self.page.unroute(LIST)
+
+    def cut(self) -> None:
+        """Break the stream; the page opens another one."""
+        for stream in self._streams.pop():
+            stream.close()
+
+    def until_asked(self) -> None:
+        """Wait until the server has answered with the list."""
+        eventually(lambda: self.page.evaluate("true") and self._held)
+
+    def until_heard(self, kind: str) -> None:
+        """Wait until the page has got an event of this kind."""
+        eventually(lambda: self.page.evaluate("true") and any(kind in frame for frame in self.heard))
+
+    def _join(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        self._streams.append((page, server))
+
+        def pass_on(frame: str | bytes) -> None:
+            page.send(frame)
+            self.heard.append(str(frame))
+
+        server.on_message(pass_on)
+
+
+def reload(shop: Workshop) -> None:
+    shop.lab.reload()
+    shop.lab.execute("jupyter-att:show-projects")
+
+
+@pytest.fixture
+def wire(shop: Workshop) -> Iterator[Wire]:
+    made = Wire(shop.page)
+    reload(shop)
+    yield made
+    shop.page.unroute_all(behavior="wait")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["the-first-time", "after-the-stream-broke"])
+def test_what_happens_while_the_list_is_being_read_is_shown(shop: Workshop, wire: Wire, known: bool) -> None:
+    for name in ("web", "old"):
+        shop.project(name)
+    expect(shop.card("old", "stopped")).to_be_visible()
+    wire.hold()
+    if known:
+        wire.cut()
+    else:
+        reload(shop)
+    wire.until_asked()
+    shop.start("web")
+    shop.project("new")
+    shop.lab.server.api.delete("projects/old")
+    wire.until_heard("project.deleted")
+    wire.release()
+    expect(shop.card("new", "stopped")).to_be_visible()
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    expect(shop.card("old")).to_have_count(0)
+    expect(shop.bar).to_have_text("1 running")
+
+
+def test_a_project_that_cannot_be_read_again_is_named_until_it_can(shop: Workshop, wire: Wire) -> None:
+    shop.project("web")
+    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.page.route("**/api/v1/projects/web", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    shop.start("web")
+    notice = shop.page.locator(".jp-att-Sidebar .jp-att-Banner")
+    expect(notice).to_contain_text("web may be shown as it was: The Jupyter server answered 502")
+    shop.page.unroute("**/api/v1/projects/web")
+    shop.lab.server.post("projects/web/runtime/stop")
+    expect(shop.card("web", "stopped")).to_be_visible()
+    expect(notice).to_have_count(0)
+
+
+def test_a_list_that_cannot_be_read_is_asked_for_again(shop: Workshop, wire: Wire) -> None:
+    shop.project("web")
+    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.page.route(LIST, lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    wire.cut()
+    expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("answered 502")
+    expect(shop.bar).to_have_text("ATT disconnected")
+    shop.page.unroute(LIST)
+    expect(shop.bar).to_have_text("ATT: nothing runs")
