@@ -16,12 +16,11 @@ from att.testing.importers.json_report import is_json_report, parse_json_report,
 from att.testing.importers.junit import parse_junit_xml
 from att.testing.importers.models import ParsedReport, ReportKind, ReportStatus, TestTable
 from att.testing.importers.nodeids import NodeIds
-from att.testing.importers.reading import Source, load_json, open_source, source_name, wide_encoding
+from att.testing.importers.reading import Source, load_json, open_source, source_name
+from att.testing.importers.recognizing import HEAD_BYTES, kind_of_broken, text_of_head
 from att.testing.importers.reportlog import parse_reportlog
 
 __all__ = ["merge", "parse"]
-
-_HEAD_BYTES = 64 << 10
 
 
 def parse(
@@ -30,8 +29,9 @@ def parse(
     """Parse a test report: a path, bytes or text of one of the formats, or a zip of reports of one format.
 
     Without `kind` the format is recognised by the content, never by the name. `known` are the nodeids and files of
-    the project (JUnit and CTRF), `tz` is the zone of times that name none. Raises NotFound, TooLarge, or Invalid
-    when the file is no report, is broken, or its totals cannot be known.
+    the project (JUnit and CTRF), `tz` is the zone of times that name none. Files of a zip that are no report are left
+    out. Raises NotFound, TooLarge, or Invalid when the file is no report, is broken, or its totals cannot be known:
+    so is a zip of which one report is broken, whose reports `read_archive` tells one by one.
     """
     if kind is not None and kind not in get_args(ReportKind):
         raise Invalid(f"There is no report kind {kind!r}; it is one of {', '.join(get_args(ReportKind))}.")
@@ -75,7 +75,7 @@ def _total(values: list[int | None]) -> int | None:
 
 def _parse(source: Source, kind: ReportKind | None, known: NodeIds, tz: tzinfo) -> ParsedReport:
     with open_source(source) as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
     if is_archive(head):
         return _parse_archive(source, kind, known, tz)
     if kind == "junit" or (kind is None and _starts(head) == "<"):
@@ -103,22 +103,26 @@ def _parse_json(source: Source, known: NodeIds) -> ParsedReport:
 
 
 def _starts(head: bytes) -> str:
-    text = head.decode(wide_encoding(head) or "utf-8", "ignore")
-    return text.lstrip("\ufeff \t\r\n")[:1]
+    return text_of_head(head)[:1]
 
 
 def _parse_archive(source: Source, kind: ReportKind | None, known: NodeIds, tz: tzinfo) -> ParsedReport:
     """Parse every member; those of other formats than `kind`, or that are no reports, are passed over."""
     reports: list[ParsedReport] = []
-    reasons: list[str] = []
+    refused: list[tuple[tuple[ReportKind, ...], str]] = []
     for member in read_archive(source, partial(_parse_member, known=known, tz=tz)):
         if member.report and kind in (None, member.report.kind):
             reports.append(member.report)
         elif member.error:
-            reasons.append(f"{member.name}: {member.error}")
+            refused.append((kind_of_broken(member.name, member.data), f"{member.name}: {member.error}"))
+    name = source_name(source)
     if not reports:
         wanted = f" of kind {kind}" if kind else ""
-        raise Invalid(f"{source_name(source)} holds no report{wanted}. {' '.join(reasons[:3])}".rstrip())
+        reasons = " ".join(reason for _, reason in refused[:3])
+        raise Invalid(f"{name} holds no report{wanted}. {reasons}".rstrip())
+    broken = [reason for kinds, reason in refused if any(report.kind in kinds for report in reports)]
+    if broken:
+        raise Invalid(f"{name} holds {len(broken)} broken, so the totals cannot be known. {' '.join(broken[:3])}")
     return reports[0] if len(reports) == 1 else merge(reports)
 
 

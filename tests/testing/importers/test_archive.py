@@ -43,7 +43,46 @@ def test_a_broken_member_does_not_stop_the_others() -> None:
     members = list(read_archive(data, parse))
     assert [(member.name, member.report is not None) for member in members][:2] == [("a.xml", True), ("b.xml", False)]
     assert "cut off" in str(members[1].error)
-    assert parse(data).passed == 1
+
+
+WHOLE = {
+    "junit": SUITE % b"a",
+    "console": sample("console__mixed-p9.txt"),
+    "json-report": sample("json-report__rerun-p9.json"),
+    "ctrf": sample("ctrf__cls-p8.json"),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("told", [False, True], ids=["recognised", "told"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_the_totals_of_a_zip_with_a_broken_report_are_not_known(kind: str, told: bool, share: float) -> None:
+    whole, name = WHOLE[kind], "b.xml" if kind == "junit" else "b.txt"
+    data = zipped({"a.txt": whole, name: whole[: int(len(whole) * share)]})
+    with pytest.raises(Invalid, match=r"holds 1 broken, so the totals cannot be known\. b\.(xml|txt): "):
+        parse(data, kind if told else None)  # type: ignore[arg-type]
+
+
+def test_a_member_without_content_or_that_cannot_be_unpacked_is_broken_by_its_name() -> None:
+    with pytest.raises(Invalid, match=r"b\.xml: "):
+        parse(zipped({"a.xml": WHOLE["junit"], "b.xml": b""}))
+    data = zipped({"a.xml": WHOLE["junit"], "b.xml": WHOLE["junit"] * 2}, zipfile.ZIP_STORED)
+    with pytest.raises(Invalid, match=r"b\.xml.*cannot be unpacked"):
+        parse(data.replace(WHOLE["junit"] * 2, WHOLE["junit"] + b"<" * len(WHOLE["junit"])))
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_files_of_a_zip_that_are_no_report_are_passed_over(kind: str) -> None:
+    others = {
+        "coverage.xml": b"<?xml version='1.0'?><!-- x --><coverage line-rate='1'/>",
+        "package.json": b'{"name": "a"}',
+        "notes.txt": b"all went well",
+        "empty.log": b"",
+        "list.json": b"[1",
+    }
+    assert parse(zipped({"a.txt": WHOLE[kind], **others})).counts == parse(WHOLE[kind]).counts
+    torn = {"torn.xml": b"<testsuite><test"} if kind != "junit" else {"torn.json": b'{"exitcode": 1, "summ'}
+    assert parse(zipped({"a.txt": WHOLE[kind], **torn})).kind == kind, "of another format"
 
 
 def test_an_archive_without_reports_is_refused() -> None:
