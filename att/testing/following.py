@@ -31,6 +31,7 @@ LOOK_SECONDS = 0.1
 SCAN_SECONDS = 5.0
 """Between two looks for runs that nobody follows."""
 RETRY_SECONDS = 5.0
+"""From an error of a run to the next try."""
 _HANDOVER_SECONDS = 2.0
 _LOCK = "follower.lock"
 _log = logging.getLogger("att")
@@ -70,11 +71,20 @@ class Following:
     the runs, which go on.
     """
 
-    def __init__(self, launcher: Launcher, store: Store, events: EventLog, history: History) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        store: Store,
+        events: EventLog,
+        history: History,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
         self._launcher = launcher
         self._store = store
         self._events = events
         self._history = history
+        self._retry_seconds = retry_seconds
         self._lock = threading.Lock()
         self._followed: dict[str, _Followed] = {}
         self._other: set[str] = set()  # runs that need no following; touched by the thread only
@@ -205,8 +215,10 @@ class Following:
                     return
                 self._conclude(entry)
             except Exception as error:
+                # Whatever fails: without its directory there is nothing to follow; with it the caller hears of it,
+                # and the thread comes back to it later.
                 if suite.run.path.exists():
-                    entry.retry_at = time.monotonic() + RETRY_SECONDS
+                    entry.retry_at = time.monotonic() + self._retry_seconds
                     raise
                 _log.info("The test run %s was deleted: %s", suite.run.run_id, error)
             self._forget(entry)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from att.errors import NotFound
 from att.projects.registry import ProjectRegistry
 from att.runtime.launcher import Launcher
-from att.testing.following import Following
+from att.testing.following import RETRY_SECONDS, Following
 from att.testing.models import Outcome, TestFailure, TestOutcome, TestOutcomePage, TestRequest, TestRun, TestRunPage
 from att.testing.paging import Position, page_of
 from att.testing.provenance import GitFactory
@@ -73,6 +73,7 @@ class TestManager:
         settings: ATT,
         interrupt_seconds: float = INTERRUPT_SECONDS,
         terminate_seconds: float = TERMINATE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._registry = registry
         self._launcher = launcher
@@ -80,7 +81,7 @@ class TestManager:
         self._runner = TestRunner(
             launcher, git, settings, interrupt_seconds=interrupt_seconds, terminate_seconds=terminate_seconds
         )
-        self._following = Following(launcher, store, events, history)
+        self._following = Following(launcher, store, events, history, retry_seconds=retry_seconds)
         self._lock = threading.Lock()
         self._read: OrderedDict[str, SuiteRun] = OrderedDict()
         self._durations: OrderedDict[str, Mapping[str, float]] = OrderedDict()

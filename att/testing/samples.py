@@ -201,33 +201,18 @@ def _results(
     outcome: npt.NDArray[np.int8],
     retried: npt.NDArray[np.bool_],
 ) -> pd.DataFrame:
-    runs = outcome.shape[1]
-    final = outcome.T.ravel().copy()
-    again = retried.T.ravel()
-    final[again] = _PASSED
-    test = np.tile(np.arange(len(nodeids)), runs)
-    run = np.repeat(np.arange(runs), len(nodeids))
-    rows = np.sort(np.concatenate([np.arange(len(test)), np.flatnonzero(again)]))  # a retried test has two rows
-    second = np.append(False, rows[1:] == rows[:-1])
-    code = np.where(again[rows] & ~second, _RERUN, final[rows])
-    test, run = test[rows], run[rows]
+    test, run, code, second = _attempts(outcome, retried)
     slower = (plan.kind[test] == "slower") & (run >= plan.slower_from)
-    call = plan.base[test] * np.exp(rng.standard_normal(len(rows)) * 0.12) * np.where(slower, 1.9, 1.0)
+    call = plan.base[test] * np.exp(rng.standard_normal(len(test)) * 0.12) * np.where(slower, 1.9, 1.0)
     call = np.where(code == _SKIPPED, np.nan, call)
-    setup = plan.base[test] * 0.1 * (0.8 + 0.4 * rng.random(len(rows)))
+    setup = plan.base[test] * 0.1 * (0.8 + 0.4 * rng.random(len(test)))
     teardown = setup * 0.4
     total = np.nan_to_num(call) + setup + teardown
     begun = pd.Series(total).groupby(run).cumsum().to_numpy() - total
-    renamed = (plan.kind[test] == "renamed") & (run < plan.renamed_at)
-    old = np.array([f"{nodeid}_old" for nodeid in nodeids], dtype=object)
-    names = coded(
-        np.where(renamed, len(nodeids) + np.searchsorted(np.flatnonzero(plan.kind == "renamed"), test), test),
-        [*nodeids, *old[plan.kind == "renamed"]],
-    )
     return pd.DataFrame(
         {
             "run_id": coded(run, list(table["run_id"])),
-            "nodeid": names,
+            "nodeid": _names(plan, nodeids, test, run),
             "attempt": second.astype(np.int64) + 1,
             "outcome": coded(code, OUTCOMES),
             "setup_seconds": setup,
@@ -239,6 +224,28 @@ def _results(
             "resolved": True,
         }
     )
+
+
+def _attempts(
+    outcome: npt.NDArray[np.int8], retried: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Return test, run and outcome of every attempt, run by run, and whether it is a second one."""
+    tests, runs = outcome.shape
+    final = outcome.T.ravel().copy()
+    again = retried.T.ravel()
+    final[again] = _PASSED
+    rows = np.sort(np.concatenate([np.arange(len(final)), np.flatnonzero(again)]))  # a retried test has two rows
+    second = np.append(False, rows[1:] == rows[:-1])
+    code = np.where(again[rows] & ~second, _RERUN, final[rows])
+    return np.tile(np.arange(tests), runs)[rows], np.repeat(np.arange(runs), tests)[rows], code, second
+
+
+def _names(plan: _Plan, nodeids: npt.NDArray[Any], test: npt.NDArray[Any], run: npt.NDArray[Any]) -> pd.Categorical:
+    """Return the nodeid of each attempt; a test that is renamed has another one before."""
+    changed = np.flatnonzero(plan.kind == "renamed")
+    renamed = (plan.kind[test] == "renamed") & (run < plan.renamed_at)
+    codes = np.where(renamed, len(nodeids) + np.searchsorted(changed, test), test)
+    return coded(codes, [*nodeids, *(f"{nodeid}_old" for nodeid in nodeids[changed])])
 
 
 def _failures(
@@ -259,7 +266,7 @@ def _failures(
     return pd.DataFrame(
         {
             "run_id": table["run_id"].to_numpy(dtype=object)[run],
-            "nodeid": names,
+            "nodeid": _names(plan, nodeids, test, run),
             "attempt": 1,
             "phase": np.where(fixture, "setup", "call"),
             "exception": [exception for exception, _ in texts],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from att.errors import Invalid
-from att.testing.analysis.executions import PASS, executions
+from att.testing.analysis.executions import PASS, Executions, executions
 from att.testing.analysis.statistics import change_point, rank_sum_p
 from att.testing.analysis.times import length_of_time
 from att.testing.limits import check
@@ -59,16 +59,20 @@ def regressions(
     check(min_ratio=min_ratio, min_delta_seconds=min_delta_seconds, max_p=max_p)
     e = executions(runs, results)
     begin, split = window_bounds(e.runs, recent, baseline)
+    found = _slowdowns(e.take((e.run >= begin) & (e.verdict == PASS)), split, min_ratio, min_delta_seconds)
+    return slowdown_table(e.tests, e.runs, list(found), max_p)
+
+
+def _slowdowns(e: Executions, split: int, min_ratio: float, min_delta_seconds: float) -> Iterator[Slowdown]:
+    """Yield the tests whose median grew; `e` holds the passing executions of both windows."""
     seconds = e.seconds()
-    kept = (e.run >= begin) & (e.verdict == PASS) & ~np.isnan(seconds)
-    e, seconds = e.take(kept), seconds[kept]
+    known = ~np.isnan(seconds)
+    e, seconds = e.take(known), seconds[known]
     is_recent = e.run >= split
     old, new = (_medians(e.test[m], seconds[m], len(e.tests)) for m in (~is_recent, is_recent))
-    found = []
     for test in np.flatnonzero(grown(old, new, min_ratio, min_delta_seconds)):
         first, last = np.searchsorted(e.test, [test, test + 1])  # executions are sorted by test and time
-        found.append(slowdown(int(test), e.run[first:last], seconds[first:last], split))
-    return slowdown_table(e.tests, e.runs, found, max_p)
+        yield slowdown(int(test), e.run[first:last], seconds[first:last], split)
 
 
 @dataclass(frozen=True)

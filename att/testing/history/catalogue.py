@@ -75,9 +75,7 @@ def holder(connection: Connection, project: str, keys: Collection[str]) -> str |
 def add_run(connection: Connection, record: RunRecord, workers: Sequence[str], detail: str) -> int:
     """Insert a run and return its number."""
     values = {name: getattr(record, name) for name in _COLUMNS}
-    key = connection.execute(insert(test_runs), {**values, "workers": workers, "detail": detail})
-    assert key.inserted_primary_key is not None
-    return int(key.inserted_primary_key[0])
+    return connection.execute(insert(test_runs), {**values, "workers": workers, "detail": detail}).lastrowid
 
 
 def add_reports(connection: Connection, project: str, run: int, digests: Collection[str]) -> None:

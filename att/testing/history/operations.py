@@ -39,6 +39,34 @@ TestSuite = Annotated[str | None, Field(default=None, max_length=4096, descripti
 Nodeid = Annotated[str, Field(min_length=1, max_length=4096, description="pytest's id of the test.")]
 RunName = Annotated[str, Field(min_length=1, max_length=1000, description="A run id, a commit or a branch.")]
 Label = Annotated[str | None, Field(min_length=1, max_length=1000)]
+LabelPattern = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=1000,
+        description="Regular expression (RE2) for the path below what is loaded; its groups are labels, "
+        "like '(?P<branch>[^/]+)/(?P<commit>[^/]+)/'.",
+    ),
+]
+RunIs = Annotated[
+    RunPer,
+    Field(
+        description="What is one run: each 'file', all XML files of a 'folder', or all of this 'load'; 'auto' "
+        "takes the TEST-*.xml of a folder together, of which Surefire and Gradle write one a class."
+    ),
+]
+ReportsHere = Annotated[
+    str | None,
+    CallerSide(),
+    Field(description="File, folder, glob or zip where the caller is: it is read there, and sent."),
+]
+ReportFiles = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=4096)]] | None,
+    Field(max_length=1000, description="Files, folders or globs in the project, which ATT reads itself."),
+]
+SentReports = Annotated[
+    list[SentReport] | None, Field(max_length=MOST_REPORTS, description="Reports with their content.")
+]
 
 
 def _runs_or_length(value: Any) -> Any:
@@ -221,39 +249,16 @@ class TestHistoryOperations(Operations):
     def load(
         self,
         project: ProjectId,
-        path: Annotated[
-            str | None,
-            CallerSide(),
-            Field(description="File, folder, glob or zip where the caller is: it is read there, and sent."),
-        ] = None,
+        path: ReportsHere = None,
         commit: Annotated[Label, Field(description="Commit that was tested; it wins over path and file.")] = None,
         branch: Annotated[Label, Field(description="Branch that was tested; it wins over path and file.")] = None,
         started_at: Annotated[datetime | None, Field(description="When the run began; without a zone in `tz`.")] = None,
         ci_url: Annotated[Label, Field(description="Where the run can be read.")] = None,
-        match: Annotated[
-            str | None,
-            Field(
-                min_length=1,
-                max_length=1000,
-                description="Regular expression (RE2) for the path below what is loaded; its groups are labels, "
-                "like '(?P<branch>[^/]+)/(?P<commit>[^/]+)/'.",
-            ),
-        ] = None,
+        match: LabelPattern = None,
         tz: Annotated[str, Field(max_length=100, description="Time zone of times that name none.")] = "UTC",
-        run_per: Annotated[
-            RunPer,
-            Field(
-                description="What is one run: each 'file', all XML files of a 'folder', or all of this 'load'; 'auto' "
-                "takes the TEST-*.xml of a folder together, of which Surefire and Gradle write one a class."
-            ),
-        ] = "auto",
-        files: Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=4096)]] | None,
-            Field(max_length=1000, description="Files, folders or globs in the project, which ATT reads itself."),
-        ] = None,
-        reports: Annotated[
-            list[SentReport] | None, Field(max_length=MOST_REPORTS, description="Reports with their content.")
-        ] = None,
+        run_per: RunIs = "auto",
+        files: ReportFiles = None,
+        reports: SentReports = None,
     ) -> ImportResult:
         """Load reports of other runs, of CI for one, into the history: JUnit, CTRF, report logs, JSON, console, zips.
 

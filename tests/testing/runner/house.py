@@ -78,6 +78,7 @@ class House:
         *,
         interrupt_seconds: float = 5.0,
         terminate_seconds: float = 1.0,
+        retry_seconds: float = 5.0,
         real_history: bool = False,
     ) -> None:
         self.settings = ATT(data_dir=str(data_dir))
@@ -97,6 +98,7 @@ class House:
             settings=self.settings,
             interrupt_seconds=interrupt_seconds,
             terminate_seconds=terminate_seconds,
+            retry_seconds=retry_seconds,
         )
         self.tests.open()
 
@@ -154,9 +156,9 @@ class House:
 
 
 @contextmanager
-def house(data_dir: Path, *, real_history: bool = False, **ladder: float) -> Iterator[House]:
+def house(data_dir: Path, *, real_history: bool = False, **seconds: float) -> Iterator[House]:
     """Open a house; at the end nothing that it has started is left."""
-    opened = House(data_dir, real_history=real_history, **ladder)
+    opened = House(data_dir, real_history=real_history, **seconds)
     try:
         yield opened
     finally:

@@ -186,9 +186,8 @@ def test_two_houses_at_once_see_the_same_and_keep_it_once(tmp_path: Path) -> Non
         assert len(told) == len(set(told)) == 7
 
 
-def test_a_history_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("att.testing.following.RETRY_SECONDS", 0.05)
-    with house(tmp_path / "data") as opened:
+def test_a_history_that_fails_is_tried_again(tmp_path: Path) -> None:
+    with house(tmp_path / "data", retry_seconds=0.05) as opened:
         opened.project(tmp_path, {"test_a.py": GOOD})
         keep, failures = opened.history.append, [OSError("full"), OSError("full")]
 

@@ -10,6 +10,7 @@ import pytest
 
 from att.testing.driver.planning import Collection, plan_shards, worst
 from att.testing.models import TestRun
+from tests.support.extras import needed
 from tests.support.waiting import eventually
 from tests.testing.runner.house import GOOD, HANGING, House, marked_processes
 
@@ -134,7 +135,7 @@ def test_a_divided_run_ends_in_time(shared: House, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    distributed = pytest.importorskip("distributed")
+    distributed = needed("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, worker_dashboard_address=None
     ) as cluster:
@@ -170,7 +171,7 @@ def test_a_driver_that_dies_leaves_nothing_on_the_cluster(shared: House, tmp_pat
 
 
 def test_a_scheduler_that_is_not_there_is_said_so(shared: House, tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
+    needed("distributed")
     shared.project(tmp_path, {"test_a.py": GOOD}, "nobody-there")
     run = shared.run("nobody-there", shards=2, executor="dask", scheduler="tcp://127.0.0.1:9", timeout=2)
     assert run.status == "usage_error"
