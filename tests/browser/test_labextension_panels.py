@@ -125,6 +125,23 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     expect(failure).to_have_count(0)
 
 
+def test_all_that_failed_is_run_again_also_where_not_all_of_it_is_shown(shop: Workshop) -> None:
+    folder = shop.project("many")
+    (folder / "tests").mkdir()
+    suite = folder / "tests" / "test_many.py"
+    suite.write_text("import pytest\n@pytest.mark.parametrize('n', range(310))\ndef test_n(n):\n    assert n >= 300\n")
+    shop.click("Open the tests", "many")
+    shop.page.get_by_role("button", name="Run the tests").click()
+    again = shop.page.get_by_role("button", name="Run the tests that failed again")
+    expect(again).to_have_text("Rerun 300 failed")
+    expect(shop.page.get_by_text("200 more failures")).to_be_visible()
+    suite.write_text(suite.read_text().replace("n >= 300", "n >= 3"))
+    again.click()
+    head = shop.page.locator(".jp-att-Result-head")
+    expect(head).to_contain_text("297 passed")
+    expect(head).to_contain_text("3 failed")
+
+
 def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> None:
     shop.project("chatty", LINES)
     shop.start("chatty")

@@ -152,6 +152,16 @@ export interface TestFailure {
   sections: CapturedSection[];
 }
 
+export interface TestOutcome {
+  nodeid: string;
+}
+
+export interface TestOutcomePage {
+  outcomes: TestOutcome[];
+  cursor: string | null;
+  has_more: boolean;
+}
+
 export interface InFlight {
   nodeid: string;
 }

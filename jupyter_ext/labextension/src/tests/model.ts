@@ -4,12 +4,13 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { ofProject, words } from '../api/client';
-import type { Event, TestRun, TestRunPage } from '../api/types';
+import type { Event, TestOutcomePage, TestRun, TestRunPage } from '../api/types';
 import { Latest } from '../model/latest';
 import type { Projects } from '../model/projects';
 import { red } from './verdict';
 
 const KEPT = 20;
+const IN_A_PAGE = 2_000;
 
 /** Follows the test runs of one project by the events of the page's stream. */
 export class TestModel implements IDisposable {
@@ -39,8 +40,19 @@ export class TestModel implements IDisposable {
   }
 
   /** Begin to run tests; the newest run is shown from then on. */
-  async start(request: { suite?: string; markers?: string; targets?: string[] }): Promise<void> {
+  async start(request: { suite?: string; markers?: string }): Promise<void> {
     await this._do(() => this.projects.api.post<TestRun>(this._path('test/run'), request));
+  }
+
+  /** Run again all that failed in the run that is shown; its own list of failures may be cut short. */
+  async rerun(): Promise<void> {
+    const { run } = this;
+    if (run) {
+      await this._do(async () => {
+        const targets = await this._failed(run);
+        return await this.projects.api.post<TestRun>(this._path('test/run'), { targets });
+      });
+    }
   }
 
   async cancel(): Promise<void> {
@@ -73,6 +85,19 @@ export class TestModel implements IDisposable {
     } finally {
       this._set({ busy: false });
     }
+  }
+
+  /** Return the names of the tests that failed, and of the files that could not be collected. */
+  private async _failed({ run_id, failures }: TestRun): Promise<string[]> {
+    const found = new Set<string>();
+    for (let cursor: string | null = null, more = true; more; ) {
+      const query = { run: run_id, outcomes: ['failed', 'error'], cursor, limit: IN_A_PAGE };
+      const page: TestOutcomePage = await this.projects.api.get<TestOutcomePage>(this._path('test/results'), query);
+      page.outcomes.forEach(({ nodeid }) => found.add(nodeid));
+      [cursor, more] = [page.cursor, page.has_more];
+    }
+    failures.filter(({ phase }) => phase === 'collect').forEach(({ nodeid }) => found.add(nodeid));
+    return [...found];
   }
 
   /** Read again when the connection is there again: events may have been missed. */

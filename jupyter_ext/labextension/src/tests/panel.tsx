@@ -86,7 +86,7 @@ function Ask({ model }: { model: TestModel }): React.ReactElement {
   const [markers, setMarkers] = React.useState('');
   const { run, runs, busy, project } = model;
   const running = run?.state === 'running';
-  const failing = run && !running ? [...new Set(run.failures.map(failure => failure.nodeid))] : [];
+  const failed = run && !running ? red(run) : 0;
   const begin = () => void model.start({ suite: suite.trim() || 'all', ...(markers.trim() && { markers }) });
   return (
     <form
@@ -104,13 +104,13 @@ function Ask({ model }: { model: TestModel }): React.ReactElement {
       ) : (
         <Button label="Run the tests" text="Run tests" icon={runIcon} primary disabled={busy} onClick={begin} />
       )}
-      {failing.length > 0 && (
+      {failed > 0 && (
         <Button
           label="Run the tests that failed again"
-          text={`Rerun ${failing.length} failed`}
+          text={`Rerun ${failed.toLocaleString('en')} failed`}
           icon={refreshIcon}
           disabled={busy}
-          onClick={() => void model.start({ targets: failing })}
+          onClick={() => void model.rerun()}
         />
       )}
       <label>
@@ -194,7 +194,8 @@ function Result({ run }: { run: TestRun }): React.ReactElement {
       ))}
       {red(run) > run.failures.length && !running && (
         <p className="jp-att-Tests-nothing">
-          {count(red(run) - run.failures.length, 'more failure')}; <code>p.tests.results()</code> reads all in a notebook.
+          {count(red(run) - run.failures.length, 'more failure')}:{' '}
+          <code>p.tests.results(outcomes=["failed", "error"])</code> in a notebook reads all.
         </p>
       )}
     </section>
