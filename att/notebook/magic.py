@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shlex
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core.error import UsageError
 
 from att.client.discovery import connect
 from att.client.progress import in_notebook
@@ -25,7 +32,16 @@ VERBS = {
     "dashboard": "show the cockpit of a project",
 }
 _USAGE = "Use %att <verb> [project]: " + "; ".join(f"{verb} - {told}" for verb, told in VERBS.items()) + "."
+_SUITES = ("all", "unit", "integration", "e2e", "property")
+_LINE = re.compile(r"(?:^\s*|=\s*)%att\s+(?P<before>.*\s)?(?P<word>\S*)$")
 _TAIL = 50
+
+
+class _NothingElse(tuple[SimpleCompletion, ...]):
+    """No completion, where IPython counts one: Python's keywords make no sense there."""
+
+    def __len__(self) -> int:
+        return 1
 
 
 class AttMagic:
@@ -37,53 +53,69 @@ class AttMagic:
 
     def __call__(self, line: str) -> Any:
         """Run one line and return what it shows."""
-        from IPython.core.error import UsageError
-
-        words = shlex.split(line) or ["status"]
+        try:
+            words = shlex.split(line) or ["status"]
+        except ValueError as error:
+            raise UsageError(f"%att cannot read {line!r}: {error}.") from None
         verb, rest = words[0], words[1:]
         if verb not in VERBS:
-            raise UsageError(_USAGE)
+            raise UsageError(f"There is no %att {verb}. {_USAGE}")
+        method = getattr(self, f"_{verb}")
+        signature = inspect.signature(method)
         try:
-            return getattr(self, f"_{verb}")(*rest)
-        except TypeError as error:
-            raise UsageError(f"%att {verb} takes other words. {_USAGE}") from error
+            signature.bind(*rest)
+        except TypeError:
+            takes = " ".join(f"[{name}]" for name in signature.parameters)
+            raise UsageError(f"These are too many words: use %att {verb} {takes}.") from None
+        return method(*rest)
 
     @property
     def session(self) -> Session:
         """The session that is used."""
-        found = [value for value in self.shell.user_ns.values() if isinstance(value, Session)]
-        if found:
-            return found[-1]
-        if self._own is None:
-            self._own = connect()
-        return self._own
+        known = self._known()
+        if known is None:
+            known = self._own = connect()
+        return known
 
-    def complete(self, _shell: Any, event: Any) -> list[str]:
-        """Return the words that may come next: verbs, then projects."""
-        words = event.line.split()
-        place = len(words) - (0 if event.line.endswith(" ") else 1)
-        if place <= 1:
-            return list(VERBS)
-        try:
-            return [item.project.id for item in self._projects()] if place == 2 else []
-        except ATTError:
-            return []
+    def _known(self) -> Session | None:
+        found = [value for value in self.shell.user_ns.values() if isinstance(value, Session)]
+        return found[-1] if found else self._own
+
+    @context_matcher(priority=1)  # type: ignore[untyped-decorator]
+    def complete(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Return the words that may come next, and nothing of Python: verbs, then projects, then suites.
+
+        Nothing is opened for it: without a session no project is known.
+        """
+        found = _LINE.search(context.text_until_cursor)
+        if found is None:
+            return SimpleMatcherResult(completions=[])
+        word, before = found["word"], (found["before"] or "").split()
+        fitting = [SimpleCompletion(name, type="magic") for name in self._next(before) if name.startswith(word)]
+        return SimpleMatcherResult(
+            completions=fitting or _NothingElse(), matched_fragment=word, suppress=True, ordered=True
+        )
+
+    def _next(self, before: list[str]) -> Iterable[str]:
+        match before:
+            case []:
+                return VERBS
+            case [verb] if verb in VERBS and (session := self._known()) is not None:
+                with suppress(ATTError):  # it says so when the line is run
+                    return [item.project.id for item in _projects(session)]
+            case ["test", _]:
+                return _SUITES
+        return ()
 
     def close(self) -> None:
         """Let go of the session that was made here."""
         if self._own is not None:
             self._own.close()
 
-    def _projects(self) -> list[ProjectStatus]:
-        page: ProjectPage = self.session.projects.list(limit=10_000)
-        return page.projects
-
     def _handle(self, project: str | None) -> ProjectHandle:
-        from IPython.core.error import UsageError
-
         if project is not None:
             return self.session.project(project)
-        known = self._projects()
+        known = _projects(self.session)
         here = [item for item in known if item.project.path and Path.cwd().is_relative_to(item.project.path)]
         chosen = here if len(here) == 1 else known
         if len(chosen) != 1:
@@ -114,6 +146,11 @@ class AttMagic:
         return self._handle(project).dashboard()
 
 
+def _projects(session: Session) -> list[ProjectStatus]:
+    page: ProjectPage = session.projects.list(limit=10_000)
+    return page.projects
+
+
 def load(shell: Any) -> None:
     """Register the magic with its completion."""
     from att.client.display import register_formatters
@@ -121,7 +158,7 @@ def load(shell: Any) -> None:
     magic = AttMagic(shell)
     magic.__doc__ = f"Run ATT's daily commands. {_USAGE}"
     shell.register_magic_function(magic, magic_kind="line", magic_name="att")
-    shell.set_hook("complete_command", magic.complete, str_key="%att")
+    shell.Completer.custom_matchers.append(magic.complete)
     register_formatters()
 
 
@@ -129,4 +166,5 @@ def unload(shell: Any) -> None:
     """Remove the magic and close what it has opened."""
     magic = shell.magics_manager.magics["line"].pop("att", None)
     if isinstance(magic, AttMagic):
+        shell.Completer.custom_matchers.remove(magic.complete)
         magic.close()

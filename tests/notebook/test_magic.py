@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,12 +37,63 @@ def test_the_daily_commands_work_on_the_only_project(shell: Any, service: Projec
 
 def _completed(shell: Any, line: str) -> list[str]:
     with provisionalcompleter():
-        return [found.text for found in shell.Completer.completions(line, len(line))]
+        found = list(shell.Completer.completions(line, len(line)))
+    return [line[: item.start] + item.text + line[item.end :] for item in found]
 
 
-def test_verbs_and_projects_are_completed(shell: Any, service: ProjectHandle) -> None:
-    assert "status" in _completed(shell, "%att sta")
-    assert service.id in _completed(shell, "%att stop ")
+VERBS = ["status", "start", "stop", "restart", "logs", "test", "dashboard"]
+
+
+def test_verbs_projects_and_suites_are_completed_and_nothing_of_python(shell: Any, service: ProjectHandle) -> None:
+    assert _completed(shell, "%att ") == [f"%att {verb}" for verb in VERBS]
+    assert _completed(shell, "%att sta") == ["%att status", "%att start"]
+    assert _completed(shell, "x = 1\nseen = %att lo") == ["x = 1\nseen = %att logs"]
+    assert _completed(shell, "%att stop ") == [f"%att stop {service.id}"]
+    assert _completed(shell, f"%att test {service.id} in") == [f"%att test {service.id} integration"]
+    for line in ("%att an", "%att dance ", f"%att stop {service.id} "):
+        assert _completed(shell, line) == []
+
+
+def test_python_is_completed_elsewhere(shell: Any) -> None:
+    assert "session_of_the_notebook" in _completed(shell, "session_of_the_n")
+    assert "%attic and" in _completed(shell, "%attic an")
+
+
+def test_completing_opens_no_workspace(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del shell.user_ns["session_of_the_notebook"]
+    monkeypatch.setenv("ATT_DATA_DIR", str(tmp_path / "untouched"))
+    assert _completed(shell, "%att stop ") == []
+    assert not (tmp_path / "untouched").exists()
+
+
+def test_nothing_is_completed_when_it_is_unloaded(shell: Any) -> None:
+    shell.run_line_magic("unload_ext", "att")
+    assert "%att status" not in _completed(shell, "%att sta")
+    shell.run_line_magic("load_ext", "att")
+    assert _completed(shell, "%att stat") == ["%att status"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("start typo", "NotFound: There is no project 'typo'."),
+        ("start it's", 'UsageError: %att cannot read "start it\'s": No closing quotation.'),
+        ("stop a b c", "UsageError: These are too many words: use %att stop [project]."),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_one_line(
+    shell: Any, line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    shell.run_cell(f"%att {line}")
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).strip() == said
+
+
+def test_a_defect_inside_is_not_taken_for_wrong_words(shell: Any) -> None:
+    shell.user_ns["broken"] = Session(SimpleNamespace(call=int, close=int))  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        shell.run_line_magic("att", "status")
 
 
 @pytest.mark.parametrize("line", ["dance", "stop a b c", "start"])
