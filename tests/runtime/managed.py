@@ -27,7 +27,7 @@ from att.store import Store
 from att.store.place import Place
 from tests.support.waiting import eventually
 
-__all__ = ["FAST", "HANG_SECONDS", "SLEEP", "TIMES", "Another", "Site", "python"]
+__all__ = ["FAST", "HANG_SECONDS", "SLEEP", "STUBBORN", "TIMES", "Another", "MakeAnother", "Site", "python"]
 
 HANG_SECONDS = 30.0
 TIMES: dict[str, float] = {
@@ -43,6 +43,7 @@ TIMES: dict[str, float] = {
 }
 FAST = Timings(**TIMES)  # type: ignore[arg-type]
 SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 
 
 def python(code: str, *arguments: str) -> list[str]:
@@ -185,6 +186,9 @@ class Another:
     def _answer(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
+
+
+MakeAnother = Callable[..., Another]
 
 
 def serve(folder: str, times: str) -> None:
