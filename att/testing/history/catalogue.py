@@ -158,6 +158,13 @@ def selected_runs(connection: Connection, selection: Selection) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
+def number_of_results(connection: Connection, selection: Selection) -> int:
+    """Return how many results the selected runs have; their counts may be others, where a report only states them."""
+    query = select(func.sum(test_blocks.c.rows)).join(test_runs, _RUN.run == test_blocks.c.run)
+    query = query.where(test_blocks.c.part == "results", *_conditions(selection))
+    return connection.execute(query).scalar() or 0
+
+
 def rows(connection: Connection, columns: Sequence[Column[Any]], selection: Selection) -> Sequence[Row[Any]]:
     """Return columns of the selected runs in time order, or of the project's tests."""
     query = select(*columns)

@@ -160,6 +160,11 @@ class HistoryStore:
 
     # Reading everything
 
+    def number_of_results(self, selection: Selection) -> int:
+        """Return how many results `stream` would yield."""
+        with self._store.read() as connection:
+            return catalogue.number_of_results(connection, selection)
+
     def stream(self, part: Part, selection: Selection) -> Iterator[bytes]:
         """Yield a part of the history as an Arrow IPC stream: blocks leave as they lie in the database.
 

@@ -86,9 +86,9 @@ class Session:
             row = self._rows[nodeid] = Row(nodeid, file=nodeid.partition("::")[0] or None)
         return row
 
-    def count(self, category: str, row: Row | None = None) -> None:
+    def count(self, category: str, row: Row | None = None, times: int = 1) -> None:
         """Count a category; one of the six also decides the outcome of its row."""
-        self._counts[category] += 1
+        self._counts[category] += times
         if row is not None and (outcome := _OUTCOMES.get(category)):
             row.outcome = outcome if row.outcome is None else worst(row.outcome, outcome)
 

@@ -144,8 +144,7 @@ def _phase(session: Session, row: Row, phase: Phase, stage: dict[str, Any], fina
         skipped = is_skip_reason(longrepr) or (not longrepr and final == "skipped")
         session.count("skipped" if skipped else "xfailed", row)
     elif outcome == "failed":
-        for _ in range(1 + _failed_subtests(stage)):
-            session.count("failed" if phase == "call" else "errors", row)
+        session.count("failed" if phase == "call" else "errors", row, 1 + _failed_subtests(stage))
         _fail(row, phase, stage)
 
 

@@ -143,3 +143,25 @@ def test_a_file_whose_own_time_is_impossible_needs_one(home: House) -> None:
     for at in ("0001-01-01T00:00:00", "9999-12-31T23:59:59"):
         loaded = home.ask("test.import", project="demo", reports=[sent | {"modified_at": at}], tz="Asia/Tokyo")
         assert [(report.result, "started_at" in report.reason) for report in loaded.reports] == [("refused", True)]
+
+
+def test_counts_that_are_only_stated_do_not_keep_a_history_from_being_analysed(home: House) -> None:
+    home.write({"log.txt": "2000000000 passed in 1.00s\n", "good.xml": junit({"a::b": "P"})})
+    assert {result for result, _ in home.load(".").values()} == {"imported"}
+    assert home.ask("test.slowest", project="demo", since="all").rows == 1
+
+
+@pytest.mark.parametrize("line", ["2147483648", "9" * 30, "9" * 5000])
+def test_a_line_that_no_file_has_does_not_stop_the_other_reports(home: House, line: str) -> None:
+    text = junit({"a::b": "F"}).replace("a.py:3:", f"a.py:{line}:")
+    assert line in text
+    home.write({"a.xml": text, "b.xml": junit({"a::b": "F"}, at="2026-03-02T00:00:00")})
+    assert {result for result, _ in home.load(".").values()} == {"imported"}
+    failures = [home.ask("test.status", project="demo", run=run.run_id).failures[0] for run in home.runs()]
+    assert [failure.line for failure in failures] == [None, 3]
+
+
+def test_subtests_that_a_report_only_states_are_counted_in_no_time() -> None:
+    call = {"outcome": "failed", "longrepr": "contains 999999 failed subtests"}
+    tests = [{"nodeid": f"a.py::t{at}", "outcome": "failed", "call": call} for at in range(300)]
+    assert parse(json_report(tests=tests, summary={})).failed == 300_000_000
