@@ -14,6 +14,7 @@ from att.client.wording import brief, line_of
 from att.errors import ATTError
 from att.models import Model
 from att.operations import Operation
+from att.terminal import plain
 
 __all__ = ["Output"]
 
@@ -47,23 +48,23 @@ class Output:
         if self.as_json:
             self._write(operation.result_adapter.dump_json(value, indent=2).decode())
         else:
-            self._write(text(value, width=self._width))
+            self._write(text(value, width=self._width, colours=self._coloured))
 
     def element(self, value: Any) -> None:
         """Write one element of a followed sequence: a line of text, or of JSON."""
         if self.as_json:
             self._write(value.model_dump_json() if isinstance(value, Model) else json.dumps(value))
         else:
-            self._write(line_of(value))
+            self._write(line_of(value, colours=self._coloured))
 
     def error(self, error: ATTError) -> None:
         """Write an error in one line, and the last lines of what has failed below it."""
         if self.as_json:
             self.note(json.dumps(error.to_problem(), default=str))
             return
-        self.note(f"att: {' '.join(error.message.split())}")
+        self.note(f"att: {' '.join(plain(error.message).split())}")
         for line in error.details.get("last_lines") or []:
-            self.note(f"  {line['text'] if isinstance(line, dict) else brief(line)}")
+            self.note(f"  {plain(line['text'] if isinstance(line, dict) else brief(line))}")
 
     def note(self, line: str) -> None:
         """Tell a person something that is not the result."""

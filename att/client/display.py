@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from att.client.views import Facts, Table, Text, View, view
 from att.models import Model
+from att.terminal import coloured, plain
 
 if TYPE_CHECKING:
     from att.client.project import ProjectHandle
@@ -25,14 +26,14 @@ _PRE = f"style='max-height:24em;overflow:auto;padding:6px;border:{_LINE};backgro
 _BOX = "style='font-size:13px;color:inherit;background:transparent'"
 
 
-def text(value: Any, *, width: int | None = None) -> str:
-    """Return a value or a view as plain text; `width` clips the lines of tables."""
+def text(value: Any, *, width: int | None = None, colours: bool = False) -> str:
+    """Return a value or a view as text; `width` clips the lines of tables, with `colours` output keeps its own."""
     shown = value if isinstance(value, View) else view(value)
     if isinstance(shown, Text):
-        return shown.text
+        return _output(shown, colours=colours)
     if isinstance(shown, Table):
         return _table_text(shown, width)
-    blocks = [_pairs_text(shown.pairs), *(text(part, width=width) for part in shown.parts)]
+    blocks = [_pairs_text(shown.pairs), *(text(part, width=width, colours=colours) for part in shown.parts)]
     return "\n\n".join(block for block in [shown.title, *blocks] if block)
 
 
@@ -43,15 +44,21 @@ def printed(value: Any) -> str:
     return text(value)
 
 
+def _output(shown: Text, *, colours: bool = False) -> str:
+    if not shown.output:
+        return shown.text
+    return coloured(shown.text) if colours else plain(shown.text)
+
+
 def _pairs_text(pairs: Sequence[tuple[str, str]]) -> str:
     left = max((_width(name) for name, _ in pairs), default=0)
-    return "\n".join(f"{_padded(name, left)}  {value}" for name, value in pairs)
+    return "\n".join(f"{_padded(name, left)}  {plain(value)}" for name, value in pairs)
 
 
 def _table_text(shown: Table, width: int | None) -> str:
     if not shown.rows:
         return shown.empty
-    lines = [list(shown.columns), *([str(cell).replace("\n", " ") for cell in row] for row in shown.rows)]
+    lines = [list(shown.columns), *([plain(str(cell)).replace("\n", " ") for cell in row] for row in shown.rows)]
     widths = [max(_width(line[i]) for line in lines) for i in range(len(shown.columns))]
     drawn = ["  ".join(_padded(cell, w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
     drawn = [line if width is None or len(line) <= width else line[: width - 1] + "…" for line in drawn]
@@ -74,7 +81,7 @@ def html(value: Any) -> str:
 
 def _html(shown: View) -> str:
     if isinstance(shown, Text):
-        return f"<pre {_PRE}>{escape(shown.text)}</pre>"
+        return f"<pre {_PRE}>{escape(_output(shown))}</pre>"
     if isinstance(shown, Table):
         return _table_html(shown)
     rows = "".join(f"<tr>{_cells('th', [name])}{_cells('td', [value])}</tr>" for name, value in shown.pairs)
@@ -95,7 +102,8 @@ def _cells(tag: str, texts: Sequence[str]) -> str:
     return "".join(f"<{tag} {_CELL}>{_linked(text)}</{tag}>" for text in texts)
 
 
-def _linked(cell: str) -> str:
+def _linked(value: str) -> str:
+    cell = plain(value)
     if cell.startswith(("http://", "https://")) and " " not in cell:
         return f'<a href="{escape(cell)}" target="_blank" rel="noopener">{escape(cell)}</a>'
     return escape(cell)

@@ -99,7 +99,7 @@ def _server(item: McpServerStatus) -> View:
         ("latency", brief(item.latency_seconds, "latency_seconds")),
         ("next attempt", brief(item.next_attempt_at)),
     ]
-    lines = [Text("\n".join(item.last_lines))] if item.last_lines else []
+    lines = [Text("\n".join(item.last_lines), output=True)] if item.last_lines else []
     return Facts([pair for pair in pairs if pair[1] != _NOTHING], parts=lines)
 
 

@@ -25,6 +25,7 @@ from att.errors import ATTError, Conflict, NotFound
 from att.operations import REGISTRY, Operation, operation_of
 from att.projects.models import ProjectChange, ProjectSettings
 from att.system.operations import SystemOperations
+from att.terminal import plain
 from att.testing.history.operations import TestHistoryOperations
 
 if TYPE_CHECKING:
@@ -207,4 +208,4 @@ def _show_last_lines(error: ATTError) -> None:
     lines = error.details.get("last_lines")
     if lines and not hasattr(error, "__notes__"):
         texts = [line["text"] if isinstance(line, dict) else str(line) for line in lines]
-        error.add_note("Its last lines:\n" + "\n".join(f"  {text}" for text in texts))
+        error.add_note("Its last lines:\n" + "\n".join(f"  {plain(text)}" for text in texts))

@@ -14,6 +14,7 @@ from att.client.views import Facts, Table, Text, View, view
 from att.client.wording import because, brief, state
 from att.errors import TestsFailed
 from att.operations import operation_of
+from att.terminal import plain
 from att.testing.history.operations import TestHistoryOperations
 from att.testing.loading.models import RunPer, SentReport
 from att.testing.models import MOST_FAILURES, TestRun, TestRunPage, TestStatus
@@ -161,7 +162,9 @@ def unseen(run: TestRun, shown: int) -> str:
 
 def _verdict(run: TestRun) -> str:
     """Say in a few lines what is red."""
-    first = [f"{item.nodeid}: {item.message.strip().partition(chr(10))[0]}" for item in run.failures[:_SHOWN_FAILURES]]
+    first = [
+        f"{item.nodeid}: {plain(item.message).strip().partition(chr(10))[0]}" for item in run.failures[:_SHOWN_FAILURES]
+    ]
     more = unseen(run, _SHOWN_FAILURES)
     ended = _ENDS.get(run.status, run.status.replace("_", " ")) if run.status else "are running"
     lines = [f"The tests of {run.project} {ended}{_because(run)}: {_said(run)}; run {run.run_id}."]

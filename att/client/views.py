@@ -26,9 +26,10 @@ __all__ = ["Facts", "Table", "Text", "View", "view"]
 
 @dataclass(frozen=True)
 class Text:
-    """Lines as they are."""
+    """Lines as they are; `output` was written by a program and may be coloured."""
 
     text: str
+    output: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _diagnostics(value: Diagnostics) -> View:
         for item in value.restarts
     ]
     restarts: list[Table | Text] = [Table(["restarted at", "because of", "exit", "old run"], rows)] if rows else []
-    return Facts(pairs, parts=[*restarts, *_lines(log_line(line) for line in value.last_lines)])
+    return Facts(pairs, parts=[*restarts, *_lines(log_line(line, colours=True) for line in value.last_lines)])
 
 
 @view.register
@@ -231,7 +232,7 @@ def _log(page: LogPage) -> View:
         return Table([], [], "No output.")
     lost = "an unknown number of" if page.lost_bytes is None else page.lost_bytes
     head = [f"({lost} bytes before this are gone)"] if page.truncated else []
-    return Text("\n".join([*head, *map(log_line, page.lines)]))
+    return Text("\n".join([*head, *(log_line(line, colours=True) for line in page.lines)]), output=True)
 
 
 @view.register
@@ -300,7 +301,7 @@ def _models(value: Any) -> bool:
 
 def _lines(lines: Iterable[str]) -> list[Table | Text]:
     text = "\n".join(lines)
-    return [Text(text)] if text else []
+    return [Text(text, output=True)] if text else []
 
 
 def _more(page: Page) -> str:

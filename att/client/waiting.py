@@ -17,6 +17,7 @@ from att.models import Run
 from att.operations import REGISTRY, Operation
 from att.projects.models import ProjectSetup
 from att.runtime.models import Diagnostics, RuntimeStatus
+from att.terminal import plain
 
 __all__ = ["Caller", "Patience", "finish", "run_arguments", "separate", "wait_for_run", "wait_until"]
 
@@ -119,7 +120,7 @@ def _start_failed(caller: Caller, begun: RuntimeStatus, status: RuntimeStatus, g
     if told.diagnosis:
         words += [told.diagnosis.summary, told.diagnosis.remedy]
     elif lines:
-        words.append(f"Last line: {lines[-1]}")
+        words.append(f"Last line: {plain(lines[-1])}")
     return StartFailed(
         " ".join(f"{word.rstrip('.')}." for word in words if word),
         run_id=begun.run_id,

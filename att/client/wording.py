@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from att.events.models import Event
 from att.models import Model
 from att.runtime.models import ExitRecord, LogLine
+from att.terminal import coloured, plain
 
 __all__ = ["NOTHING", "because", "brief", "health", "label", "line_of", "log_line", "says", "state"]
 
@@ -104,16 +105,18 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def log_line(line: LogLine) -> str:
-    """Write a line of output with its time and stream."""
+def log_line(line: LogLine, *, colours: bool = False) -> str:
+    """Write a line of output with its time and stream, as a terminal would show it in the end."""
     stream = "err" if line.stream == "stderr" else "out"
-    return f"{line.at.astimezone():%H:%M:%S} {stream} | {line.text}"
+    shown = coloured(line.text) if colours else plain(line.text)
+    after = "\x1b[0m" if "\x1b" in shown else ""
+    return f"{line.at.astimezone():%H:%M:%S} {stream} | {shown}{after}"
 
 
-def line_of(value: Any) -> str:
-    """Write one element of a sequence in a line."""
+def line_of(value: Any, *, colours: bool = False) -> str:
+    """Write one element of a sequence in a line; output keeps its colours when they are wanted."""
     if isinstance(value, LogLine):
-        return log_line(value)
+        return log_line(value, colours=colours)
     if isinstance(value, Event):
         data = brief(value.data) if value.data else ""
         return f"{brief(value.at)}  {value.kind}  {value.project or NOTHING}  {data}".rstrip()

@@ -10,7 +10,7 @@ from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.wording import brief
 from att.events.models import Event
-from att.notebook.markup import Markup, empty, lost
+from att.notebook.markup import Markup, as_shown, empty, lost
 from att.notebook.panel import Panel
 from att.notebook.tones import event_look
 from att.notebook.topics import EventsTopic, EventsValue
@@ -54,7 +54,7 @@ def _item(event: Event, with_project: bool) -> str:
     tone, sign = event_look(event)
     words, why = said(event)
     of = f"<b>{escape(event.project)}</b> " if with_project and event.project else ""
-    more = f" <span class='att-why'>{escape(why)}</span>" if why else ""
+    more = f" <span class='att-why'>{as_shown(why)}</span>" if why else ""
     moment = event.at.astimezone()
     return (
         f"<li><time datetime='{moment.isoformat()}' title='{brief(event.at)}'>{moment:%H:%M:%S}</time>"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from att.notebook.batches import Row
+from att.terminal import clipped, coloured
 
 __all__ = ["figure_html", "log_html"]
 
@@ -37,8 +38,7 @@ def _row(row: Row) -> str:
 
     if row.kind != "line":
         return f"<span style='opacity:.7'>{_MARKS[row.kind]}{escape(row.text)}</span>"
-    # Whoever is cut in the middle of a sequence is not coloured by the rest.
-    text = row.text if len(row.text) <= _LONGEST else f"{row.text[:_LONGEST]} …"
+    text = clipped(coloured(row.text), _LONGEST)
     mark = "<span style='color:#b35900'>err│</span> " if row.stderr else "<span style='opacity:.5'>out│</span> "
     return mark + str(ansi2html(text))  # type: ignore[no-untyped-call]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from att.notebook.markup import Markup, empty, old
+from att.notebook.markup import Markup, as_shown, empty, old
 from att.notebook.panel import Panel
 from att.notebook.topics import ProjectTopic, ProjectValue
 from att.runtime.models import ProbeResult, RuntimeStatus
@@ -57,17 +57,17 @@ def _row(name: str, results: Sequence[ProbeResult]) -> str:
     said = f"{sign} {_WORDS[last.result]} in {last.milliseconds:.0f} ms"
     label = f"{name} probe: {passed} of the last {len(shown)} passed; the newest {_WORDS[last.result]} {last.detail}"
     ticks = "<i class='att-tick att-tick-none'></i>" * (_TICKS - len(shown)) + "".join(map(_tick, shown))
-    why = "" if last.result == "pass" or not last.detail else f" · {escape(last.detail)}"
+    why = "" if last.result == "pass" or not last.detail else f" · {as_shown(last.detail)}"
     return (
         f"<div class='att-strip'><span class='att-strip-name'>{escape(name)}</span> "
-        f"<span class='att-strip-ticks' role='img' aria-label='{escape(label)}'>{ticks}</span>"
-        f"<span class='att-strip-last att-{tone}' title='{escape(last.detail)}'>{said}{why}</span></div>"
+        f"<span class='att-strip-ticks' role='img' aria-label='{as_shown(label)}'>{ticks}</span>"
+        f"<span class='att-strip-last att-{tone}' title='{as_shown(last.detail)}'>{said}{why}</span></div>"
     )
 
 
 def _tick(item: ProbeResult) -> str:
     told = f"{item.at.astimezone():%H:%M:%S} {_WORDS[item.result]} in {item.milliseconds:.0f} ms {item.detail}".strip()
-    return f"<i class='att-tick att-tick-{item.result}' title='{escape(told)}'></i>"
+    return f"<i class='att-tick att-tick-{item.result}' title='{as_shown(told)}'></i>"
 
 
 def _nothing(status: RuntimeStatus) -> str:

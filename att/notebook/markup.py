@@ -11,8 +11,9 @@ import traitlets
 
 from att.errors import ATTError, NotFound, Unavailable
 from att.notebook.looks import script, styles
+from att.terminal import plain
 
-__all__ = ["Markup", "alert", "badge", "empty", "facts", "lost", "old"]
+__all__ = ["Markup", "alert", "as_shown", "badge", "empty", "facts", "lost", "old"]
 
 
 class Markup(anywidget.AnyWidget):
@@ -38,6 +39,11 @@ class Markup(anywidget.AnyWidget):
         self.on_msg(hear)
 
 
+def as_shown(text: str) -> str:
+    """Return what a program has written, as a terminal would show it in the end, as HTML."""
+    return escape(plain(text))
+
+
 def badge(tone: str, text: str, *, label: str = "") -> str:
     """Return a pill; `text` begins with a sign, so that it says the same without colour."""
     name = f" aria-label='{escape(label)}'" if label else ""
@@ -53,7 +59,7 @@ def facts(pairs: Mapping[str, str]) -> str:
 def alert(tone: str, title: str, body: str = "", *, dismiss: bool = False) -> str:
     """Return a box that is read out; `body` is HTML."""
     button = "<button class='att-plain' data-act='dismiss' aria-label='Dismiss'>✕</button>" if dismiss else ""
-    head = f"<div class='att-head'><span>{escape(title)}</span>{button}</div>"
+    head = f"<div class='att-head'><span>{as_shown(title)}</span>{button}</div>"
     return f"<div class='att-alert att-{tone}' role='alert'>{head}{body}</div>"
 
 
@@ -65,7 +71,8 @@ def lost(error: ATTError | None, stale: str = "") -> str:
     if isinstance(error, NotFound):
         follows = "Close this view, or make the project again: then it goes on."
     more = " ".join(filter(None, [stale, follows]))
-    return alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>" + (f"<p>{escape(more)}</p>" if more else ""))
+    told = "".join(f"<p>{as_shown(words)}</p>" for words in (str(error), more) if words)
+    return alert("bad", f"✗ {error.title}", told)
 
 
 def old(html: str) -> str:

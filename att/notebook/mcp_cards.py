@@ -10,7 +10,7 @@ from typing import Any
 from att.client.mcp import server_state
 from att.client.wording import brief
 from att.mcp_hub.models import McpServerStatus, McpTool
-from att.notebook.markup import badge, empty, facts
+from att.notebook.markup import as_shown, badge, empty, facts
 from att.notebook.tones import SERVERS
 
 __all__ = ["key_of", "servers_html", "summary", "tools_html"]
@@ -114,7 +114,7 @@ def _why(item: McpServerStatus) -> str:
     lines = "\n".join(item.last_lines[-_SHOWN_LINES:])
     shown = (
         f"<details data-key='lines {escape(key_of(item))}'><summary class='att-small att-faint'>Last lines of its error"
-        f" output</summary><pre tabindex='0'>{escape(lines)}</pre></details>"
+        f" output</summary><pre tabindex='0'>{as_shown(lines)}</pre></details>"
         if lines
         else ""
     )
@@ -124,7 +124,7 @@ def _why(item: McpServerStatus) -> str:
     tone = SERVERS[item.state]
     advice = _remedy(item)
     remedy = f"<p>{escape(advice)}</p>" if advice else ""
-    return f"<div class='att-alert att-{tone}'><div class='att-head'>{escape(item.reason)}</div>{remedy}{shown}</div>"
+    return f"<div class='att-alert att-{tone}'><div class='att-head'>{as_shown(item.reason)}</div>{remedy}{shown}</div>"
 
 
 def _remedy(item: McpServerStatus) -> str:

@@ -15,7 +15,7 @@ from att.client.session import Session
 from att.errors import ATTError, Internal
 from att.notebook.exporting import figure_html
 from att.notebook.looks import styles
-from att.notebook.markup import Markup, alert
+from att.notebook.markup import Markup, alert, as_shown
 from att.notebook.pulse import Topic
 from att.notebook.shared import Shared
 
@@ -188,8 +188,8 @@ def _told(work: Future[None]) -> None:
 
 def _because(error: ATTError) -> str:
     lines = [line["text"] if isinstance(line, dict) else str(line) for line in error.details.get("last_lines") or []]
-    shown = f"<pre>{escape(chr(10).join(lines[-20:]))}</pre>" if lines else ""
-    return f"<p>{escape(str(error))}</p>{shown}"
+    below = f"<pre>{as_shown(chr(10).join(lines[-20:]))}</pre>" if lines else ""
+    return f"<p>{as_shown(str(error))}</p>{below}"
 
 
 def _static(widget: Any) -> str:

@@ -12,12 +12,12 @@ from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.wording import health, state
 from att.errors import Invalid
-from att.notebook.markup import Markup, alert, lost
+from att.notebook.markup import Markup, alert, as_shown, lost
 from att.notebook.panel import Panel, button
 from att.notebook.topics import ProjectsTopic, ProjectsValue
 from att.projects.models import ProjectSetup, ProjectStatus, Template, TemplateList
 
-__all__ = ["ProjectPicker"]
+__all__ = ["ProjectPicker", "setup_html"]
 
 _STEPS = {"waiting": ("idle", "○"), "running": ("busy", "◐"), "succeeded": ("good", "✓"), "failed": ("bad", "✗")}
 _CHOOSE = ("choose a project…", "")
@@ -105,7 +105,7 @@ class ProjectPicker(Panel):
         self.form.layout.display = "none"
         self._wanted = name
         if isinstance(made, ProjectSetup):
-            self.setup.html = _steps(made)
+            self.setup.html = setup_html(made)
 
     def _chosen(self, change: Any) -> None:
         """Take a choice of the menu, or one that was set: it stands in the menu as soon as the project is listed."""
@@ -141,7 +141,7 @@ class ProjectPicker(Panel):
         if setup is None or setup.state == "succeeded":
             self.setup.html = ""
             return
-        self.setup.html = _steps(setup)
+        self.setup.html = setup_html(setup)
 
 
 def _option(item: ProjectStatus) -> str:
@@ -151,7 +151,7 @@ def _option(item: ProjectStatus) -> str:
     return f"{item.project.id} — {told}" + (f" — {title}" if title else "")
 
 
-def _steps(setup: ProjectSetup) -> str:
+def setup_html(setup: ProjectSetup) -> str:
     items = "".join(
         f"<li><span class='att-{_STEPS[step.state][0]}'>{_STEPS[step.state][1]}</span> {escape(step.title)}</li>"
         for step in setup.steps
@@ -159,6 +159,7 @@ def _steps(setup: ProjectSetup) -> str:
     steps = f"<ul class='att-steps'>{items}</ul>"
     if setup.state == "running":
         return alert("busy", f"◐ Setting up {setup.project}: {setup.message}", steps)
-    why = f"<p><b>{escape(setup.diagnosis.summary)}</b> {escape(setup.diagnosis.remedy)}</p>" if setup.diagnosis else ""
-    lines = f"<pre>{escape(chr(10).join(setup.last_lines[-15:]))}</pre>" if setup.last_lines else ""
+    told = setup.diagnosis
+    why = f"<p><b>{as_shown(told.summary)}</b> {escape(told.remedy)}</p>" if told else ""
+    lines = f"<pre>{as_shown(chr(10).join(setup.last_lines[-15:]))}</pre>" if setup.last_lines else ""
     return alert("bad", f"✗ Setting up {setup.project} {setup.state}", why + steps + lines)

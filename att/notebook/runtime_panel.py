@@ -11,7 +11,7 @@ import ipywidgets
 from att.client.opening import proxied
 from att.client.wording import brief, log_line
 from att.errors import NotFound
-from att.notebook.markup import Markup, alert, badge, facts, lost, old
+from att.notebook.markup import Markup, alert, as_shown, badge, facts, lost, old
 from att.notebook.panel import Panel, button
 from att.notebook.tones import health_badge, state_badge
 from att.notebook.topics import ProjectTopic, ProjectValue
@@ -118,7 +118,7 @@ def _facts(status: RuntimeStatus, value: ProjectValue) -> str:
         return ""  # it stands below, with more
     if not pairs:
         reason = status.reason or (status.exit.reason if status.exit else "Not started yet.")
-        return f"<div class='att-faint att-under-title'>{escape(reason)}</div>"
+        return f"<div class='att-faint att-under-title'>{as_shown(reason)}</div>"
     return facts(pairs)
 
 
@@ -143,7 +143,7 @@ def _detail(value: ProjectValue) -> str:
         return "".join(parts)
     if status.state == "running" and status.health in ("unhealthy", "transient") and status.reason:
         tone, sign = ("bad", "✗") if status.health == "unhealthy" else ("warn", "~")
-        parts.append(alert(tone, f"{sign} {status.health}", f"<p>{escape(status.reason)}</p>"))
+        parts.append(alert(tone, f"{sign} {status.health}", f"<p>{as_shown(status.reason)}</p>"))
     if status.supervised_by is None and status.state in _LIVING:
         parts.append(alert("warn", "~ Nobody supervises this project: no probes, no restarts."))
     if value.diagnostics is not None:
@@ -160,7 +160,7 @@ def _crash(status: RuntimeStatus, told: Diagnostics) -> str:
         body += f"<p>It is started again at {brief(status.next_restart_at)}.</p>"
     if told.diagnosis:
         remedy = f" {escape(told.diagnosis.remedy)}" if told.diagnosis.remedy else ""
-        body += f"<p><b>{escape(told.diagnosis.summary)}</b>{remedy}</p>"
+        body += f"<p><b>{as_shown(told.diagnosis.summary)}</b>{remedy}</p>"
     if told.last_lines:
         lines = "\n".join(escape(log_line(line)) for line in told.last_lines[-_SHOWN_LINES:])
         shown = f"<pre data-scroll='lines' data-end='1' tabindex='0'>{lines}</pre>"

@@ -14,6 +14,7 @@ from att.notebook.markup import Markup, badge, empty, lost, old
 from att.notebook.panel import Panel, button
 from att.notebook.tones import OUTCOMES, status_badge
 from att.notebook.topics import TestsTopic, TestsValue
+from att.terminal import plain
 from att.testing.command import SUITES
 from att.testing.models import TestFailure, TestOutcome, TestOutcomePage, TestRun
 
@@ -183,13 +184,11 @@ def _outcome(item: TestOutcome) -> str:
 def _failure(item: TestFailure, number: int) -> str:
     name = item.nodeid + (f" [{item.subtest}]" if item.subtest else "")
     phase = "" if item.phase == "call" else f" <span class='att-badge att-odd'>{escape(item.phase)}</span>"
-    first = item.message.strip().partition("\n")[0] or item.exception_type or ""
+    first = plain(item.message).strip().partition("\n")[0] or item.exception_type or ""
     where = f"{_place(item)}:{item.line}" if item.path and item.line else ""
-    trace = item.longrepr[-_SHOWN_CHARACTERS:]
-    cut = "…\n" if len(item.longrepr) > _SHOWN_CHARACTERS else ""
     captured = "".join(
         f"<details data-key='{number}-{escape(part.title)}'><summary>{escape(part.title)}</summary>"
-        f"<pre tabindex='0'>{escape(part.text[-_SHOWN_CHARACTERS:])}</pre></details>"
+        f"<pre tabindex='0'>{_end(part.text)}</pre></details>"
         for part in item.sections
     )
     return (
@@ -197,8 +196,14 @@ def _failure(item: TestFailure, number: int) -> str:
         f"<summary><span class='att-bad' aria-hidden='true'>✗</span><span class='att-test'>{escape(name)}</span>{phase}"
         f"<span class='att-cut att-faint'>{escape(first)}</span></summary>"
         f"<div><span class='att-faint att-small'>{escape(where)}</span>"
-        f"<pre tabindex='0'>{cut}{escape(trace)}</pre>{captured}</div></details></li>"
+        f"<pre tabindex='0'>{_end(item.longrepr)}</pre>{captured}</div></details></li>"
     )
+
+
+def _end(text: str) -> str:
+    """Return the end of what was written, as HTML."""
+    whole = plain(text)
+    return ("…\n" if len(whole) > _SHOWN_CHARACTERS else "") + escape(whole[-_SHOWN_CHARACTERS:])
 
 
 def _place(item: TestFailure) -> str:

@@ -24,6 +24,7 @@ from att.projects.recipe import SECRET_VARIABLE, Recipe, Step, StepKind
 from att.runtime.logs import ProjectLogs
 from att.runtime.models import Diagnosis, ExitRecord
 from att.runtime.spec import LaunchSpec, child_environment
+from att.terminal import plain
 
 if TYPE_CHECKING:
     from att.events.manager import EventLog
@@ -295,7 +296,7 @@ def _message(state: RunState, told: _Told) -> str:
 def _diagnosis(told: _Told, end: ExitRecord | None, lines: list[str]) -> Diagnosis:
     step = told.current_step
     why = told.failure or (end.reason if end is not None else "It ended, and nobody knows how.")
-    evidence = [line.strip() for line in lines if _TELLING.match(line)]
+    evidence = [line.strip() for line in map(plain, lines) if _TELLING.match(line)]
     summary = f"{why.rstrip('.')}: {evidence[0]}" if evidence else why
     remedy = _REMEDIES[step.kind] if step is not None else ""
     return Diagnosis(summary=summary, remedy=f"{remedy} Then {_AGAIN}".strip(), evidence=evidence)

@@ -13,6 +13,7 @@ from att.runtime.logs import ProjectLogs
 from att.runtime.models import Diagnosis, ExitRecord, LogLine
 from att.runtime.rundir import RunDirectory
 from att.runtime.starter import Starter
+from att.terminal import plain
 
 __all__ = ["Coroner", "Evidence"]
 
@@ -55,11 +56,11 @@ class Coroner:
         if record is not None and record.requested:
             return None
         page = self._logs.read(project.id, limit=STDERR_LINES, stream="stderr", tail=STDERR_LINES, run=run.run_id)
-        stderr = [line.text for line in page.lines]
+        stderr = [plain(line.text) for line in page.lines]
         adapter = self._starter.adapter(project)
         found = None if adapter is None else adapter.diagnose(project, record, stderr)
         if found is not None:
             return found
-        lines = stderr or [line.text for line in self._logs.last_lines(run, LAST_LINES)]
+        lines = stderr or [plain(line.text) for line in self._logs.last_lines(run, LAST_LINES)]
         python = str(project_python(project) or sys.executable)
         return explain(record, lines, Scene(python, Path(project.path or "."), run.spec().port))
