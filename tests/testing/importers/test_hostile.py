@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from att.errors import ATTError
 from att.testing.importers import ParsedReport, parse
-from att.testing.importers.models import CATEGORIES
+from att.testing.importers.models import CATEGORIES, MAX_ATTEMPTS
+from att.testing.importers.reading import MAX_COUNT, MAX_SECONDS
 from tests.testing.importers.support import sample
 
 SEEDS = [
@@ -42,12 +44,15 @@ def attempt(data: bytes, kind: Any = None) -> None:
 
 
 def check(report: ParsedReport) -> None:
-    for name in CATEGORIES:
-        count = report.counts[name]
-        assert count is None or count >= 0
+    for count in (report.counts[name] for name in {**report.counts, **dict.fromkeys(CATEGORIES)}):
+        assert count is None or 0 <= count <= MAX_COUNT
+    assert report.duration_seconds is None or 0 <= report.duration_seconds <= MAX_SECONDS
     for record in report.tests:
         record.nodeid.encode()
-        assert record.attempts >= 1
+        assert 1 <= record.attempts <= MAX_ATTEMPTS
+        for phase in (record.setup_seconds, record.call_seconds, record.teardown_seconds):
+            assert phase is None or 0 <= phase <= MAX_SECONDS
+        assert record.duration_seconds is None or 0 <= record.duration_seconds <= 3 * MAX_SECONDS
 
 
 @FAST
@@ -76,6 +81,28 @@ def test_real_reports_with_bytes_changed(seed: bytes, data: st.DataObject) -> No
         if not changed:
             break
     attempt(bytes(changed), data.draw(st.sampled_from(KINDS)))
+
+
+NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
+NUMBERS = [
+    *(b"9" * 30, b"9" * 400, b"9" * 5000, b"2147483648", b"9223372036854775808", b"10000000", b"99", b"-5", b"-1.5"),
+    *(b"1e15", b"1e300", b"1e400", b"NaN", b"Infinity", b"-Infinity", b'"5"', b"null", b"true", b"[]", b"9999", b"0"),
+]
+CTRF = (
+    b'{"results":{"summary":{"start":1772359200000,"duration":5},"tests":[{"name":"a.py::b","status":"passed","retries"'
+    b':3,"start":1772359200000,"duration":5,"retryAttempts":[{"attempt":1,"status":"failed"}]}]}}'
+)
+
+
+@settings(FAST, max_examples=400)
+@given(st.sampled_from([*SEEDS, CTRF]), st.data())
+def test_real_reports_with_other_numbers_in_them(seed: bytes, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(1, 3))):
+        if not (places := list(NUMBER.finditer(seed))):
+            break
+        place = data.draw(st.sampled_from(places))
+        seed = seed[: place.start()] + data.draw(st.sampled_from(NUMBERS)) + seed[place.end() :]
+    attempt(seed)
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
