@@ -49,6 +49,12 @@ class ProjectPicker(Panel):
         """The project that is chosen."""
         return self.session.handle(self.value) if self.value else None
 
+    def static_body(self) -> str:
+        """Return the projects as a list: an export has no menu."""
+        body = super().static_body()
+        items = "".join(f"<li>{escape(label)}</li>" for label, name in self.menu.options if name)
+        return f"<ul>{items}</ul>{body}" if items else body
+
     def _make_form(self) -> None:
         self.name = ipywidgets.Text(
             placeholder="demo", description="Name", tooltip="Lower-case letters, digits, - and _"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+from pathlib import Path
+
+import psutil
 
 from tests.mcp_hub.conftest import PLAIN
 from tests.support.browser import Lab
@@ -52,4 +56,28 @@ def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: 
     for item in server.get("mcp/servers")["servers"]:
         assert server.api.delete(f"mcp/servers/{item['server']['name']}").status_code < 300
     find(".att-empty:has-text('No MCP servers yet')").wait_for()
+    assert (lab.off_site, lab.errors, lab.faint) == ([], [], [])
+
+
+def test_a_server_whose_program_has_gone_says_so_beside_one_that_answers(lab: Lab, home: Home) -> None:
+    lab.page.set_viewport_size({"width": 1180, "height": 1250})
+    for name in ("north", "south"):
+        program = shutil.copy(PLAIN[-1], home.work / f"{name}.py")
+        args = ["-I", "-S", Path(program).name, "--name", name, "--tools", "forecast,climate"]
+        lab.server.post("mcp/servers", server=name, command="python3", args=args, cwd=str(home.work))
+    notebook = Notebook(lab, home.work, OPEN).run()
+    find = notebook.find
+    for name in ("north", "south"):
+        find(f".att-server[data-state='healthy']:has-text('{name}')").wait_for()
+    (home.work / "north.py").unlink()
+    for process in psutil.process_iter(["cmdline"]):
+        if "north.py" in (process.info["cmdline"] or ()) and process.cwd() == str(home.work):
+            process.kill()
+    find(".att-server[data-state='unreachable']:has-text('north') .att-alert").wait_for()
+    find("summary:has-text('Last lines')").first.click()
+    find('pre:has-text("can\'t open file")').wait_for()
+    find("summary:has-text('Tools')").click()
+    notebook.picture("mcp-failover", PANEL)
+    for name in ("north", "south"):
+        assert lab.server.api.delete(f"mcp/servers/{name}").status_code < 300
     assert (lab.off_site, lab.errors, lab.faint) == ([], [], [])
