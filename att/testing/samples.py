@@ -240,7 +240,7 @@ def _attempts(
     return np.tile(np.arange(tests), runs)[rows], np.repeat(np.arange(runs), tests)[rows], code, second
 
 
-def _names(plan: _Plan, nodeids: npt.NDArray[Any], test: npt.NDArray[Any], run: npt.NDArray[Any]) -> pd.Categorical:
+def _names(plan: _Plan, nodeids: npt.NDArray[Any], test: npt.NDArray[Any], run: npt.NDArray[Any]) -> Any:
     """Return the nodeid of each attempt; a test that is renamed has another one before."""
     changed = np.flatnonzero(plan.kind == "renamed")
     renamed = (plan.kind[test] == "renamed") & (run < plan.renamed_at)
