@@ -11,6 +11,7 @@ from tests.browser.workshop import Workshop
 from tests.support.waiting import eventually
 
 LIST = "**/api/v1/projects?*"
+AFTERWARDS = "**/api/v1/projects/web/test/runs?*"
 
 
 class Wire:
@@ -28,10 +29,12 @@ class Wire:
         self.page.route(LIST, lambda route: self._held.append((route, route.fetch())))
 
     def release(self) -> None:
-        """Deliver the answers as they were."""
-        for route, answer in self._held:
-            route.fulfill(response=answer)
+        """Deliver the answers as they were, and wait until the page has taken them in and drawn."""
+        with self.page.expect_request(AFTERWARDS):
+            for route, answer in self._held:
+                route.fulfill(response=answer)
         self.page.unroute(LIST)
+        self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def cut(self) -> None:
         """Break the stream; the page opens another one."""
