@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PICTURES := panel-crash-light panel-crash-dark tests-failed-light tests-failed-dark
-PICTURED := crash_shows_its_reason or everything_of_a_project
+PICTURES := panel-crash panel-tests tests-failed crashed picker-new log-search loop mcp-failover
+PICTURED := crash_shows_its_reason or everything_of_a_project or project_is_made_and_chosen or search_levels_times \
+  or every_view_shows or program_has_gone or by_click_shows_progress
 DEMO_DIR ?= $(CURDIR)/.cache/demo
 
-.PHONY: demo test check lab screenshots bench format clean help
+.PHONY: demo test check lab notebooks screenshots bench format clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,10 +48,13 @@ lab: $(VENV)/.all  ## Open JupyterLab with the extension on the notebooks.
 	-@$(BIN)/python jupyter_ext/labextension/hatch_build.py
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-screenshots: $(VENV)/.all  ## Take the pictures of the README from a real JupyterLab.
+notebooks: $(VENV)/.all  ## Execute the notebooks and keep what they show, without widgets of a kernel that is gone.
+	$(BIN)/python -m tests.notebooks.execution
+
+screenshots: $(VENV)/.all  ## Take the pictures of README and notebooks from a real JupyterLab.
 	$(BIN)/python -m pytest tests/browser -q -k '$(PICTURED)'
 	mkdir -p notebooks/images
-	for name in $(PICTURES); do cp .cache/screenshots/$$name.png notebooks/images/; done
+	for name in $(PICTURES); do cp .cache/screenshots/$$name-light.png .cache/screenshots/$$name-dark.png notebooks/images/; done
 
 bench: $(VENV)/.all  ## Measure against peers, side by side; prints ratios.
 	$(BIN)/python -m tests.benchmarks
