@@ -22,7 +22,8 @@ __all__ = ["handle_html", "html", "printed", "register_formatters", "session_htm
 _WITH_HANDLES = ("att.client.mcp", "att.client.tests")
 _LINE = "1px solid rgba(128,128,128,.35)"
 _CELL = f"style='text-align:left;vertical-align:top;padding:2px 12px 2px 0;border-bottom:{_LINE}'"
-_PRE = f"style='max-height:24em;overflow:auto;padding:6px;border:{_LINE};background:transparent;color:inherit'"
+_FONT = "font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace)"
+_PRE = f"style='{_FONT};max-height:24em;overflow:auto;padding:6px;border:{_LINE};background:transparent;color:inherit'"
 _BOX = "style='font-size:13px;color:inherit;background:transparent'"
 
 

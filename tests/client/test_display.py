@@ -284,6 +284,14 @@ def test_html_takes_its_colours_from_the_page_and_escapes_what_a_program_wrote()
     assert "#fff" not in drawn
 
 
+def test_output_has_a_font_of_equal_widths_wherever_it_is_read() -> None:
+    drawn = html(LogPage.model_validate({**PAGE, "lines": [LINE]}))
+    style = drawn.partition("<pre style='")[2].partition("'")[0]
+    font = dict(part.split(":", 1) for part in style.split(";"))["font-family"]
+    assert font.startswith("var(--jp-code-font-family,")
+    assert font.endswith(",monospace)")
+
+
 def test_addresses_are_links_in_html() -> None:
     assert '<a href="http://127.0.0.1:8000/"' in html(RuntimeStatus.model_validate(STATUS))
 
