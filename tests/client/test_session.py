@@ -15,6 +15,7 @@ import att
 from att.client.session import Session
 from att.errors import Invalid, NotFound, NotSupported, SetupFailed, StartFailed, TimedOut, Unavailable
 from tests.client.conftest import NewId
+from tests.support.waiting import eventually
 
 READY = "import time; print('ready', flush=True); time.sleep(600)"
 SERVE = """
@@ -130,11 +131,15 @@ def test_lines_are_read_from_a_cursor_on(s: Session, new_id: NewId, folder: Path
         p.logs.raw(max_bytes=0)
 
 
-def test_before_the_first_run_the_exact_bytes_are_none_and_have_no_cursor(
+def test_before_the_first_run_the_exact_bytes_are_none_and_their_cursor_leads_to_the_first(
     s: Session, new_id: NewId, folder: Path
 ) -> None:
-    raw = s.project(new_id(), path=str(folder), command=_python(READY)).logs.raw()
-    assert (raw.data, raw.cursor, raw.has_more, raw.lost_bytes, raw.run_id) == (b"", None, False, 0, None)
+    p = s.project(new_id(), path=str(folder), command=_python("print('one')"))
+    raw = p.logs.raw()
+    assert (raw.data, raw.has_more, raw.lost_bytes, raw.run_id) == (b"", False, 0, None)
+    p.runtime.start(wait=None)
+    eventually(lambda: p.runtime.status().state == "exited")
+    assert p.logs.raw(raw.cursor).data == b"one\n"
 
 
 def test_following_goes_on_across_restarts_until_it_is_closed(s: Session, new_id: NewId, folder: Path) -> None:
