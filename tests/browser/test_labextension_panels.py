@@ -96,6 +96,30 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     assert second == [*(f"line {n}" for n in range(MANY)), "red alert"]
 
 
+def test_what_is_selected_in_a_log_stays_selected_while_lines_come_and_can_be_copied(shop: Workshop) -> None:
+    shop.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shop.project("ticker", COUNTING)
+    shop.start("ticker")
+    shop.click("Open the log", "ticker")
+    rows = log(shop, "ticker")
+    expect(rows).to_contain_text("tick 60")
+    shop.page.get_by_role("button", name="Pause: stay at these lines").click()
+    row = rows.locator(".jp-att-Log-text").nth(20)
+    words = row.inner_text()
+    row.select_text()
+    shows(shop, kept(shop) + 100)
+    assert shop.page.evaluate("document.getSelection().toString()") == words
+    shop.page.get_by_role("button", name="Copy the selection, or all lines shown").click()
+    expect(shop.page.get_by_role("button", name="Copied")).to_be_visible()
+    assert shop.page.evaluate("navigator.clipboard.readText()") == words
+    assert shop.page.evaluate("document.getSelection().toString()") == words
+    shop.page.evaluate("document.getSelection().removeAllRanges()")
+    shop.page.get_by_role("button", name="Copy the selection, or all lines shown").click()
+    ticks = shop.page.evaluate("navigator.clipboard.readText()").splitlines()[1:]
+    assert ticks == [f"tick {n}" for n in range(len(ticks))]
+    assert len(ticks) > 100
+
+
 def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_has_it(shop: Workshop) -> None:
     folder = shop.project("sums")
     (folder / "tests").mkdir()

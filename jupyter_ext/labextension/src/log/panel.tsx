@@ -1,6 +1,6 @@
 /** The log of one project in the main area. */
 
-import { MainAreaWidget } from '@jupyterlab/apputils';
+import { Clipboard, MainAreaWidget } from '@jupyterlab/apputils';
 import {
   caretDownIcon,
   caretUpIcon,
@@ -17,7 +17,7 @@ import * as React from 'react';
 import { face } from '../model/face';
 import { count } from '../model/times';
 import { useSignal } from '../ui/hooks';
-import { logIcon, pauseIcon } from '../ui/icons';
+import { copyIcon, logIcon, marks, pauseIcon } from '../ui/icons';
 import { Banner, Button, Chip } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { LogModel } from './model';
@@ -45,7 +45,7 @@ export class LogView extends Widget {
     const rows = new Rows(atEnd => model.follow(atEnd));
     rows.node.setAttribute('aria-label', `Log of ${model.project}`);
     this._rows = rows;
-    const bar = ReactWidget.create(<Bar model={model} tools={tools} jump={number => rows.jump(number)} />);
+    const bar = ReactWidget.create(<Bar model={model} tools={tools} rows={rows} />);
     bar.addClass('jp-att-Log-bar');
     const layout = (this.layout = new PanelLayout());
     layout.addWidget(bar);
@@ -98,10 +98,10 @@ export class LogView extends Widget {
 interface IBar {
   model: LogModel;
   tools: ITools;
-  jump: (number: number) => void;
+  rows: Rows;
 }
 
-function Bar({ model, tools, jump }: IBar): React.ReactElement {
+function Bar({ model, tools, rows }: IBar): React.ReactElement {
   useSignal(model.changed);
   return (
     <>
@@ -114,7 +114,7 @@ function Bar({ model, tools, jump }: IBar): React.ReactElement {
           primary={!model.following && model.unseen > 0}
           onClick={() => model.follow(!model.following)}
         />
-        <Search model={model} jump={jump} />
+        <Search model={model} jump={number => rows.jump(number)} />
         <span className="jp-att-spacer" />
         <Kept model={model} />
         <Button
@@ -130,6 +130,7 @@ function Bar({ model, tools, jump }: IBar): React.ReactElement {
           onClick={() => model.filter({ times: !model.times })}
         />
         <Button label="Clear this view" icon={clearIcon} onClick={() => model.clear()} />
+        <Copy text={() => rows.selected || model.ring.text(model)} />
         <Button label="Download these lines" icon={downloadIcon} onClick={() => download(model)} />
       </div>
       {model.connection === 'waiting' && !model.problem && (
@@ -214,9 +215,23 @@ function Search({ model, jump }: { model: LogModel; jump: (number: number) => vo
   );
 }
 
+function Copy({ text }: { text: () => string }): React.ReactElement {
+  const [copied, setCopied] = React.useState(false);
+  React.useEffect(() => {
+    const later = copied ? window.setTimeout(() => setCopied(false), 1200) : 0;
+    return () => window.clearTimeout(later);
+  }, [copied]);
+  const copy = () => {
+    Clipboard.copyToSystem(text());
+    setCopied(true);
+  };
+  const label = copied ? 'Copied' : 'Copy the selection, or all lines shown';
+  return <Button label={label} icon={copied ? marks.done : copyIcon} keepsSelection onClick={copy} />;
+}
+
 function download(model: LogModel): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([model.ring.text()], { type: 'text/plain' }));
+  link.href = URL.createObjectURL(new Blob([model.ring.text(model)], { type: 'text/plain' }));
   link.download = `${model.project}.log`;
   link.click();
   window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser reads it after this

@@ -52,9 +52,9 @@ export class Ring {
     return errorsOnly ? this._rows.filter(row => row.kind !== 'line' || row.stream === 'stderr') : this._rows;
   }
 
-  /** Return the kept lines as text. */
-  text(): string {
-    return this._rows.map(row => (row.kind === 'line' ? plain(row.text) : `--- ${label(row)}`) + '\n').join('');
+  /** Return the rows that pass a filter as text. */
+  text(filter: Filter): string {
+    return this.rows(filter).map(row => (row.kind === 'line' ? plain(row.text) : `--- ${label(row)}`) + '\n').join('');
   }
 
   private _push(kind: Row['kind'], text: string, at: string): void {

@@ -15,6 +15,12 @@ export interface Look {
   current: number | null;
 }
 
+/** A row in the page, and how it was drawn. */
+interface IDrawn {
+  look: string;
+  node: HTMLElement;
+}
+
 /** A scrolling element that holds any number of rows of one height. */
 export class Rows {
   readonly node = document.createElement('div');
@@ -55,6 +61,12 @@ export class Rows {
     return Math.floor(this.node.scrollTop / ROW_HEIGHT);
   }
 
+  /** What is selected among the rows. */
+  get selected(): string {
+    const selection = document.getSelection();
+    return selection && this._window.contains(selection.anchorNode) ? selection.toString() : '';
+  }
+
   private _scrollTo(top: number): void {
     this.node.scrollTop = top;
     this._expected = this.node.scrollTop;
@@ -73,18 +85,37 @@ export class Rows {
     const first = Math.max(0, this.first - BEYOND);
     const last = Math.min(this._rows.length, this.first + Math.ceil(this.node.clientHeight / ROW_HEIGHT) + BEYOND);
     this._window.style.transform = `translateY(${first * ROW_HEIGHT}px)`;
-    const drawn: HTMLElement[] = [];
-    for (let number = first; number < last; number++) {
-      const row = this._rows[number];
-      if (row) {
-        drawn.push(draw(row, this._look, number === this._look.current));
+    const staying = new Map<Row, IDrawn>();
+    this._rows.slice(first, last).forEach((row, place) => {
+      const current = first + place === this._look.current;
+      const look = `${this._look.times}|${current}|${this._look.wanted}`;
+      const before = this._drawn.get(row);
+      staying.set(row, before?.look === look ? before : { look, node: draw(row, this._look, current) });
+    });
+    this._place(staying);
+  }
+
+  /** Put these rows into the page; those that are there already keep their nodes, and with them what is selected. */
+  private _place(rows: Map<Row, IDrawn>): void {
+    for (const [row, { node }] of this._drawn) {
+      if (rows.get(row)?.node !== node) {
+        node.remove();
       }
     }
-    this._window.replaceChildren(...drawn);
+    let at = this._window.firstChild;
+    for (const { node } of rows.values()) {
+      if (node === at) {
+        at = at.nextSibling;
+      } else {
+        this._window.insertBefore(node, at);
+      }
+    }
+    this._drawn = rows;
   }
 
   private readonly _space = document.createElement('div');
   private readonly _window = document.createElement('div');
+  private _drawn = new Map<Row, IDrawn>();
   private _rows: Row[] = [];
   private _look: Look = { times: false, wanted: '', current: null };
   private _expected = 0;

@@ -27,6 +27,15 @@ export const logIcon = new LabIcon({
   svgstr: svg('<path class="jp-icon3" fill="#616161" d="M2 2.500h12v1.600H2zm0 3.200h8v1.600H2zm0 3.200h12v1.600H2zm0 3.200h6v1.600H2z"/>')
 });
 
+/** As in the log view of a notebook. */
+export const copyIcon = new LabIcon({
+  name: 'jupyter-att:copy',
+  svgstr: line(
+    'M5.500 5.500V3.200A1.200 1.200 0 0 1 6.700 2h6.100A1.200 1.200 0 0 1 14 3.200v6.100a1.200 1.200 0 0 1-1.200 1.200h-2.300M3.200 ' +
+      '5.500h6.100a1.200 1.200 0 0 1 1.200 1.200v6.100a1.200 1.200 0 0 1-1.200 1.200H3.200A1.200 1.200 0 0 1 2 12.800V6.700a1.200 1.200 0 0 1 1.200-1.200z'
+  )
+});
+
 export const pauseIcon = new LabIcon({
   name: 'jupyter-att:pause',
   svgstr: svg('<path class="jp-icon3" fill="#616161" d="M4 3h3v10H4zm5 0h3v10H9z"/>')

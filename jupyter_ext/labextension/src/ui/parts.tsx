@@ -32,12 +32,14 @@ interface IButton {
   primary?: boolean;
   pressed?: boolean;
   disabled?: boolean;
+  /** Pressing it does not end the selection in the page. */
+  keepsSelection?: boolean;
   onClick: () => void;
 }
 
 /** A button of a card or toolbar. */
 export function Button(props: IButton): React.ReactElement {
-  const { label, icon, text, about, primary, pressed, disabled, onClick } = props;
+  const { label, icon, text, about, primary, pressed, disabled, keepsSelection, onClick } = props;
   const Icon = icon?.react;
   return (
     <button
@@ -47,6 +49,7 @@ export function Button(props: IButton): React.ReactElement {
       aria-label={about ? `${label} ${about}` : label}
       aria-pressed={pressed}
       disabled={disabled}
+      onMouseDown={keepsSelection ? event => event.preventDefault() : undefined}
       onClick={onClick}
     >
       {Icon && <Icon tag="span" className="jp-att-Button-icon" aria-hidden="true" />}
