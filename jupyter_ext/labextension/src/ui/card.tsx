@@ -8,23 +8,26 @@ import { Face, face } from '../model/face';
 import { ago, count, duration, since } from '../model/times';
 import { useInView, useNow } from './hooks';
 import { logIcon, openIcon, testsIcon } from './icons';
+import { nameOf } from './order';
 import { Button, Chip, Progress } from './parts';
 import type { ITools } from './tools';
 import { Trouble } from './trouble';
 
 /** The whole card. */
 export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }): React.ReactElement {
-  const { id, title, path } = status.project;
+  const { id, path } = status.project;
+  const name = nameOf(status);
   const shown = face(status);
   const place = useInView<HTMLLIElement>(() => tools.projects.details.watch(id));
   return (
     <li ref={place} className={`jp-att-Card jp-att-tone-${shown.tone}`} data-project={id} data-state={status.runtime.state}>
       <div className="jp-att-Card-head">
-        <span className="jp-att-Card-title" title={[title ?? id, path].filter(part => part).join('\n')}>
-          {title ?? id}
+        <span className="jp-att-Card-title" title={[...new Set([name, id, path])].filter(part => part).join('\n')}>
+          {name}
         </span>
         <Chip mark={shown.mark} tone={shown.tone} word={shown.word} />
       </div>
+      {name !== id && <div className="jp-att-Card-id">{id}</div>}
       <Facts status={status} shown={shown} />
       {status.setup?.state === 'running' && (
         <Progress share={status.setup.progress} label={`Setting up ${id}: ${status.setup.message}`} />

@@ -9,6 +9,7 @@ import { count } from '../model/times';
 import { Card } from './card';
 import { useSignal } from './hooks';
 import { projectsIcon } from './icons';
+import { useKeptFocus, useOrder } from './order';
 import { Banner, Button } from './parts';
 import type { ITools } from './tools';
 
@@ -35,7 +36,10 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
   const { projects } = tools;
   useSignal(projects.changed);
   const [wanted, want] = React.useState('');
-  const { all } = projects;
+  const [held, hold] = React.useState(false);
+  const place = React.useRef<HTMLUListElement>(null);
+  useKeptFocus(place);
+  const all = useOrder(projects.all, held);
   const shown = all.filter(({ project }) =>
     `${project.id} ${project.title ?? ''}`.toLowerCase().includes(wanted.toLowerCase())
   );
@@ -59,7 +63,12 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
       )}
       {projects.known && all.length === 0 && <Nothing onNew={tools.newProject} />}
       {all.length > 0 && shown.length === 0 && <p className="jp-att-Sidebar-nothing">No project is called so.</p>}
-      <ul className={`jp-att-Sidebar-list${projects.connection === 'connected' ? '' : ' jp-att-mod-old'}`}>
+      <ul
+        ref={place}
+        className={`jp-att-Sidebar-list${projects.connection === 'connected' ? '' : ' jp-att-mod-old'}`}
+        onPointerEnter={() => hold(true)}
+        onPointerLeave={() => hold(false)}
+      >
         {shown.map(status => (
           <Card key={status.project.id} status={status} tools={tools} />
         ))}

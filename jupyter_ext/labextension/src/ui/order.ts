@@ -1,0 +1,46 @@
+/** In which order the projects are listed. */
+
+import * as React from 'react';
+
+import type { ProjectStatus } from '../api/types';
+import { face } from '../model/face';
+
+/** Return what a project is called. */
+export function nameOf({ project }: ProjectStatus): string {
+  return project.title || project.id;
+}
+
+/** Return the projects in trouble first, then those that run, then the rest; each by name. */
+export function byUrgency(all: ProjectStatus[]): ProjectStatus[] {
+  return [...all].sort(
+    (a, b) =>
+      urgency(a) - urgency(b) || nameOf(a).localeCompare(nameOf(b)) || a.project.id.localeCompare(b.project.id)
+  );
+}
+
+function urgency(status: ProjectStatus): number {
+  const { trouble, alive } = face(status);
+  return trouble ? 0 : alive ? 1 : 2;
+}
+
+/** Return the projects in their order, or while `held` in the one that they had: none slips away under the pointer. */
+export function useOrder(all: ProjectStatus[], held: boolean): ProjectStatus[] {
+  const places = React.useRef(new Map<string, number>());
+  const ordered = byUrgency(all);
+  if (!held) {
+    places.current = new Map(ordered.map(({ project }, place) => [project.id, place]));
+  }
+  const place = ({ project }: ProjectStatus) => places.current.get(project.id) ?? places.current.size;
+  return ordered.sort((a, b) => place(a) - place(b));
+}
+
+/** Give the focus back to what had it inside the element, as moving a node takes it away. */
+export function useKeptFocus(within: React.RefObject<HTMLElement>): void {
+  const active = document.activeElement;
+  const focused = active instanceof HTMLElement && within.current?.contains(active) ? active : null;
+  React.useLayoutEffect(() => {
+    if (focused?.isConnected && document.activeElement !== focused) {
+      focused.focus({ preventScroll: true });
+    }
+  });
+}
