@@ -282,7 +282,7 @@ def test_ctrf_is_read_back_by_our_importer(sample: SampleHistory, tmp_path: Path
 
 
 def test_a_run_of_which_only_counts_are_known_keeps_them(tmp_path: Path) -> None:
-    counts = {"passed": 7, "failed": 2, "skipped": 1, "errors": 1, "xfailed": 3, "xpassed": 1}
+    counts: dict[str, Any] = {"passed": 7, "failed": 2, "skipped": 1, "errors": 1, "xfailed": 3, "xpassed": 1}
     known = one_run([], **counts, status="failed", complete=False)
     (path,) = to_ctrf(*known, tmp_path / "one.json")
     summary = CtrfReport.model_validate_json(path.read_bytes()).results.summary
