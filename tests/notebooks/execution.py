@@ -30,7 +30,8 @@ def execute(path: Path, env: dict[str, str]) -> None:
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env=env)
-    # Its kernel is gone: JupyterLab would say so instead of showing the HTML beside it.
+    # Their kernel is gone: JupyterLab would say so instead of showing the HTML beside a view.
+    book.metadata.pop("widgets", None)
     for data in _outputs(book):
         data.pop(WIDGET, None)
     for cell in book.cells:
