@@ -335,6 +335,7 @@ UNREACHED: dict[Error, str] = {
     },
     ("test.prune", Busy): "another process would have to write for longer than anyone waits",
     ("code.diff", TimedOut): "git would have to hang",
+    ("mcp.disconnect", TimedOut): "a server's process would have to outlive KILL",
 }
 """Declared errors that this test does not provoke, each with the reason."""
 
