@@ -96,7 +96,7 @@ def _telling(value: Model) -> Iterator[tuple[str, Any]]:
     fields = type(value).model_fields
     for name in sorted(fields, key=lambda name: name in Page.model_fields):
         content = value.__dict__.get(name)  # a value that is not made to the end has not all of them
-        if fields[name].repr and content not in (None, "", [], {}) and content != fields[name].default:
+        if fields[name].repr and content not in (None, "", [], {}, ()) and content != fields[name].default:
             yield name, content
 
 
@@ -113,8 +113,8 @@ def _brief(value: Any) -> str:
         return repr(f"{value[: _TEXT_LENGTH - 1]}…")
     if isinstance(value, list | tuple | dict):
         drawn = repr(value) if len(value) <= 3 else ""
-        kind = "keys" if isinstance(value, dict) else type(value[0]).__name__
-        return drawn if drawn and len(drawn) <= _TEXT_LENGTH else f"[{len(value)} {kind}]"
+        kinds = ["keys"] if isinstance(value, dict) else [type(item).__name__ for item in value[:1]]
+        return f"[{len(value)} {''.join(kinds)}]" if not drawn or len(drawn) > _TEXT_LENGTH else drawn
     return repr(value)
 
 

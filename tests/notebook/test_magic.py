@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_line_is_one_line(
 
 
 def test_a_defect_inside_is_not_taken_for_wrong_words(shell: Any) -> None:
-    shell.user_ns["broken"] = Session(SimpleNamespace(call=int, close=int))  # type: ignore[arg-type]
+    shell.user_ns["broken"] = Session(SimpleNamespace(call=int, close=int))
     with pytest.raises(TypeError):
         shell.run_line_magic("att", "status")
 
