@@ -47,9 +47,7 @@ def test_the_last_lines_of_a_crash_are_in_sight_until_the_reader_scrolls(lab: La
     notebook.find(BOX).hover()
     lab.page.mouse.wheel(0, -60)
     eventually(lambda: not notebook.value(AT_END, BOX))
-    top = eventually(
-        lambda: notebook.value("el => new Promise(done => setTimeout(() => done(el.scrollTop), 300))", BOX)
-    )
+    top = notebook.value("el => new Promise(done => setTimeout(() => done(el.scrollTop), 300))", BOX)
     _crash_again(notebook)
     eventually(lambda: notebook.value("el => el.scrollTop", BOX) == top)
     assert (lab.off_site, lab.errors) == ([], [])
