@@ -19,7 +19,7 @@ __all__ = ["execute"]
 
 def execute(path: Path, env: dict[str, str]) -> None:
     """Run every cell and write the notebook; one that raises is left as it was."""
-    book = nbformat.read(path, as_version=4)
+    book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         book,
         timeout=120,
@@ -36,7 +36,7 @@ def execute(path: Path, env: dict[str, str]) -> None:
         data.pop(WIDGET, None)
     for cell in book.cells:
         cell.metadata.pop("execution", None)
-    nbformat.write(book, path)
+    nbformat.write(book, path)  # type: ignore[no-untyped-call]
 
 
 def _outputs(book: Any) -> Iterator[dict[str, Any]]:
