@@ -88,27 +88,80 @@ def test_an_unhealthy_project_turns_the_status_bar(shop: Workshop) -> None:
 
 def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(shop: Workshop) -> None:
     long = "quarterly-revenue-forecast-of-the-northern-sales-region"
-    for name in ("api", "billing", "crawler", "docs", "exports", "frontend", long):
-        shop.project(name, title="Forecast for the northern sales region" if name == "frontend" else None)
-    for name in ("api", long):
+    title = "Forecast of the quarterly revenue of all shops for the sales region in the "
+    titles = {"frontend": "Forecast for the northern sales region", "north": f"{title}north", "south": f"{title}south"}
+    for name in ("api", "billing", "crawler", "docs", "exports", "frontend", "north", "south", long):
+        shop.project(name, title=titles.get(name))
+    for name in ("docs", long):
         shop.start(name)
-    expect(shop.card(long, "running")).to_contain_text("Healthy")
-    expect(shop.card("api", "running")).to_contain_text("Healthy")
+        expect(shop.card(name, "running")).to_contain_text("Healthy")
     shop.lab.server.api.post(
         "projects", json={"id": "unfit", "git_url": "http://127.0.0.1:9/no.git", "path": "~/unfit"}
     )
     shop.made.append("unfit")
     expect(shop.card("unfit")).to_contain_text("Setup failed")
     expect(shop.card("unfit").locator(".jp-att-Trouble-lines")).to_contain_text("no.git")
+    stopped = ["api", "billing", "crawler", "exports", "frontend", "north", "south"]
+    eventually(lambda: shop.cards() == ["unfit", "docs", long, *stopped])
+    for name in ("north", "south"):
+        expect(shop.card(name).locator(".jp-att-Card-id")).to_have_text(name)
+        expect(shop.card(name).locator(".jp-att-Card-name")).to_have_attribute(
+            "title", f"{titles[name]}\n{name}\n{shop.lab.server.home.work / name}"
+        )
+    field = shop.page.get_by_role("searchbox", name="Filter the projects")
+    expect(shop.card("api").locator(".jp-att-Card-id")).to_have_count(0)
     shop.lab.screenshot("panel-many")
-    shop.page.get_by_role("searchbox", name="Filter the projects").fill("forecast")
-    expect(shop.page.locator(".jp-att-Card")).to_have_count(2)
-    shop.page.get_by_role("searchbox", name="Filter the projects").fill("nothing like it")
-    expect(shop.page.get_by_text("No project is called so")).to_be_visible()
-    for name in ("api", "billing", "crawler", "docs"):
-        shop.lab.server.api.delete(f"projects/{name}")
-    shop.page.get_by_role("searchbox", name="Filter the projects").fill("")
+    shop.card("south").scroll_into_view_if_needed()
+    assert (field.bounding_box() or {}).get("height") == 26
+    narrow = shop.page.add_style_tag(content=".jp-att-Sidebar { min-width: 180px !important; max-width: 180px }")
+    sidebar = shop.page.locator(".jp-att-Sidebar")
+    shop.lab.pictures({"panel-narrow": sidebar})
+    shop.card("unfit").scroll_into_view_if_needed()
+    shop.lab.pictures({"panel-narrow-top": sidebar})
+    assert sidebar.evaluate("sidebar => sidebar.scrollWidth <= sidebar.clientWidth")
+    narrow.evaluate("style => style.remove()")
+    field.fill("forecast")
     expect(shop.page.locator(".jp-att-Card")).to_have_count(4)
+    field.fill("nothing like it")
+    expect(shop.page.get_by_text("No project is called so")).to_be_visible()
+    for name in ("api", "billing", "crawler", "docs", "exports", "frontend"):
+        shop.lab.server.api.delete(f"projects/{name}")
+    field.fill("")
+    expect(shop.page.locator(".jp-att-Card")).to_have_count(4)
+
+
+def test_a_card_stays_under_the_pointer_and_keeps_the_focus_when_it_moves(shop: Workshop) -> None:
+    away = shop.page.locator(".jp-Launcher").first
+    away.hover()
+    for name in ("api", "web", "zoo"):
+        shop.project(name)
+    expect(shop.card("zoo")).to_be_visible()
+    shop.click("Start", "web")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    assert shop.cards() == ["api", "web", "zoo"]
+    away.hover()
+    eventually(lambda: shop.cards() == ["web", "api", "zoo"])
+    button = shop.card("api").get_by_role("button", name="Start api")
+    button.focus()
+    shop.start("zoo")
+    eventually(lambda: shop.cards() == ["web", "zoo", "api"])
+    expect(button).to_be_focused()
+
+
+def test_a_page_asks_for_details_only_of_what_is_in_view(shop: Workshop) -> None:
+    names = [f"p{n:02}" for n in range(30)]
+    for name in names:
+        shop.project(name)
+    expect(shop.card(names[-1])).to_have_count(1)
+    asked: list[str] = []
+    shop.page.on("request", lambda request: asked.append(request.url) if "/api/v1/" in request.url else None)
+    with shop.page.expect_request("**/api/v1/projects/p00/test/runs?*"):
+        shop.lab.reload()
+        shop.lab.execute("jupyter-att:show-projects")
+    with shop.page.expect_request("**/api/v1/projects/p29/test/runs?*"):
+        shop.card("p29").scroll_into_view_if_needed()
+    of_projects = [url for url in asked if "/api/v1/projects/p" in url]
+    assert len(of_projects) == len(set(of_projects)) < len(names)
 
 
 def test_a_start_that_fails_tells_why_and_leads_to_the_log(shop: Workshop) -> None:

@@ -48,6 +48,12 @@ class Workshop:
         wanted = f"[data-state='{state}']" if state else ""
         return self.page.locator(f".jp-att-Card[data-project='{name}']{wanted}")
 
+    def cards(self) -> list[str]:
+        """The ids of the projects in the sidebar, from above."""
+        every = "cards => cards.map(card => card.dataset.project)"
+        found: list[str] = self.page.locator(".jp-att-Card").evaluate_all(every)
+        return found
+
     def click(self, action: str, name: str) -> None:
         """Press a button of the project's card."""
         self.card(name).get_by_role("button", name=f"{action} {name}", exact=True).click()

@@ -65,7 +65,7 @@ export class Actions {
     if (status && face(status).trouble === 'crashed') {
       await this._projects.details.explain(id);
       const diagnosis = this._projects.details.diagnostics(id)?.diagnosis;
-      const why = diagnosis ? `${diagnosis.summary} ${diagnosis.remedy}` : status.runtime.reason;
+      const why = diagnosis?.summary ?? status.runtime.reason; // JupyterLab cuts at 140; the card has the remedy
       throw new Error(`it ended ${verb === 'start' ? 'at once' : 'again'}. ${why}`);
     }
   }

@@ -22,12 +22,12 @@ export function Card({ status, tools }: { status: ProjectStatus; tools: ITools }
   return (
     <li ref={place} className={`jp-att-Card jp-att-tone-${shown.tone}`} data-project={id} data-state={status.runtime.state}>
       <div className="jp-att-Card-head">
-        <span className="jp-att-Card-title" title={[...new Set([name, id, path])].filter(part => part).join('\n')}>
-          {name}
-        </span>
+        <div className="jp-att-Card-name" title={[...new Set([name, id, path])].filter(part => part).join('\n')}>
+          <span className="jp-att-Card-title">{name}</span>
+          {name !== id && <span className="jp-att-Card-id">{id}</span>}
+        </div>
         <Chip mark={shown.mark} tone={shown.tone} word={shown.word} />
       </div>
-      {name !== id && <div className="jp-att-Card-id">{id}</div>}
       <Facts status={status} shown={shown} />
       {status.setup?.state === 'running' && (
         <Progress share={status.setup.progress} label={`Setting up ${id}: ${status.setup.message}`} />

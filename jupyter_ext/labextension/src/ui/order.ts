@@ -23,11 +23,17 @@ function urgency(status: ProjectStatus): number {
   return trouble ? 0 : alive ? 1 : 2;
 }
 
-/** Return the projects in their order, or while `held` in the one that they had: none slips away under the pointer. */
-export function useOrder(all: ProjectStatus[], held: boolean): ProjectStatus[] {
+/** Return the projects in their order, or the one that they had while the pointer is over `list`: none slips away. */
+export function useOrder(all: ProjectStatus[], list: React.RefObject<HTMLElement>): ProjectStatus[] {
   const places = React.useRef(new Map<string, number>());
+  const [, draw] = React.useReducer((n: number) => n + 1, 0);
+  React.useEffect(() => {
+    const { current } = list;
+    current?.addEventListener('pointerleave', draw); // React's own misses a button that is disabled by the click
+    return () => current?.removeEventListener('pointerleave', draw);
+  }, []);
   const ordered = byUrgency(all);
-  if (!held) {
+  if (!list.current?.matches(':hover')) {
     places.current = new Map(ordered.map(({ project }, place) => [project.id, place]));
   }
   const place = ({ project }: ProjectStatus) => places.current.get(project.id) ?? places.current.size;

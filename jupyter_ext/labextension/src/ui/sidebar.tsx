@@ -36,10 +36,9 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
   const { projects } = tools;
   useSignal(projects.changed);
   const [wanted, want] = React.useState('');
-  const [held, hold] = React.useState(false);
   const place = React.useRef<HTMLUListElement>(null);
   useKeptFocus(place);
-  const all = useOrder(projects.all, held);
+  const all = useOrder(projects.all, place);
   const shown = all.filter(({ project }) =>
     `${project.id} ${project.title ?? ''}`.toLowerCase().includes(wanted.toLowerCase())
   );
@@ -66,8 +65,6 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
       <ul
         ref={place}
         className={`jp-att-Sidebar-list${projects.connection === 'connected' ? '' : ' jp-att-mod-old'}`}
-        onPointerEnter={() => hold(true)}
-        onPointerLeave={() => hold(false)}
       >
         {shown.map(status => (
           <Card key={status.project.id} status={status} tools={tools} />
