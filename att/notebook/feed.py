@@ -183,8 +183,6 @@ class LogFeed:
     def _take(self, page: Page | None) -> None:
         if not isinstance(page, LogPage):
             return
-        if self.cursor is None and self._thread is not None and page.lines and "run" not in self._given:
-            page = self._from_the_first(page)
         rows, run_id = self._rows_of(page)
         # From here on nothing is asked, so nothing fails: what was taken and where to go on belong together.
         self._pending += rows
@@ -206,17 +204,6 @@ class LogFeed:
                 run_id = line.run_id
             rows.append(line_row(line))
         return rows, run_id
-
-    def _from_the_first(self, page: LogPage) -> LogPage:
-        """Return the first page of the oldest run: there was none when the view was opened, and some may be over."""
-        runs: RunPage = self._session.caller.ask("runtime.runs", {"project": self._given["project"], "limit": 1000})
-        if not runs.runs or runs.runs[-1].run_id == page.lines[0].run_id:
-            return page
-        # What is read now ends elsewhere than the page that came: go on from there.
-        self._stop.set()
-        given = {**self._given, "run": runs.runs[-1].run_id, "limit": _PAGE_LINES}
-        first: LogPage = self._session.caller.ask(_LOGS.name, given)
-        return first
 
     def _marks(self, ended: str | None, line: LogLine) -> list[Row]:
         """Return the rows between the end of a run and the first line of the next."""
