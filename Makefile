@@ -52,7 +52,7 @@ notebooks: $(VENV)/.all  ## Execute the notebooks and keep what they show, witho
 	$(BIN)/python -m tests.notebooks.execution
 
 screenshots: $(VENV)/.all  ## Take the pictures of README and notebooks from a real JupyterLab.
-	$(BIN)/python -m pytest tests/browser -q -k '$(PICTURED)'
+	$(BIN)/python -m pytest tests/browser -q --basetemp=/tmp/studio -k '$(PICTURED)'
 	mkdir -p notebooks/images
 	for name in $(PICTURES); do cp .cache/screenshots/$$name-light.png .cache/screenshots/$$name-dark.png notebooks/images/; done
 

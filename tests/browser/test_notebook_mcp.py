@@ -59,7 +59,7 @@ def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: 
     assert (lab.off_site, lab.errors, lab.faint) == ([], [], [])
 
 
-def test_a_server_whose_program_has_gone_says_so_beside_one_that_answers(lab: Lab, home: Home) -> None:
+def test_a_server_whose_program_has_gone_away_says_why_beside_one_that_answers(lab: Lab, home: Home) -> None:
     lab.page.set_viewport_size({"width": 1180, "height": 1250})
     for name in ("north", "south"):
         program = shutil.copy(PLAIN[-1], home.work / f"{name}.py")
@@ -69,13 +69,13 @@ def test_a_server_whose_program_has_gone_says_so_beside_one_that_answers(lab: La
     find = notebook.find
     for name in ("north", "south"):
         find(f".att-server[data-state='healthy']:has-text('{name}')").wait_for()
-    (home.work / "north.py").unlink()
+    (home.work / "north.py").write_text("import sys\nsys.exit('the station is closed for repairs')\n")
     for process in psutil.process_iter(["cmdline"]):
         if "north.py" in (process.info["cmdline"] or ()) and process.cwd() == str(home.work):
             process.kill()
     find(".att-server[data-state='unreachable']:has-text('north') .att-alert").wait_for()
     find("summary:has-text('Last lines')").first.click()
-    find('pre:has-text("can\'t open file")').wait_for()
+    find("pre:has-text('closed for repairs')").wait_for()
     find("summary:has-text('Tools')").click()
     notebook.picture("mcp-failover", PANEL)
     for name in ("north", "south"):
