@@ -129,12 +129,13 @@ function Toolbar({ status, shown, tools }: { status: ProjectStatus; shown: Face;
           onClick={() => tools.run('restart', id)}
         />
       )}
-      <span className="jp-att-spacer" />
-      {shown.alive && status.runtime.url && (
-        <Button label="Open in the browser" about={id} icon={openIcon} onClick={() => tools.openPage(id)} />
-      )}
-      <Button label="Open the log" about={id} icon={logIcon} onClick={() => tools.openLog(id)} />
-      <Button label="Open the tests" about={id} icon={testsIcon} onClick={() => tools.openTests(id)} />
+      <span className="jp-att-Card-views">
+        {shown.alive && status.runtime.url && (
+          <Button label="Open in the browser" about={id} icon={openIcon} onClick={() => tools.openPage(id)} />
+        )}
+        <Button label="Open the log" about={id} icon={logIcon} onClick={() => tools.openLog(id)} />
+        <Button label="Open the tests" about={id} icon={testsIcon} onClick={() => tools.openTests(id)} />
+      </span>
     </div>
   );
 }
