@@ -1,14 +1,14 @@
-"""The groups of operations on a session: `s.projects` and `s.events`."""
+"""Groups of operations: `s.projects`, `s.events` and `p.events`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from att.client.following import Following
 from att.client.live import LiveSetup
-from att.client.remote import Group, caller_signature, remote, stands_for
-from att.events.models import Event
+from att.client.remote import Group, Remote, caller_signature, project_remote, remote, stands_for
+from att.events.models import Event, EventPage
 from att.events.operations import EventOperations
 from att.models import Run
 from att.operations import Operation, operation_of
@@ -18,7 +18,7 @@ from att.projects.operations import ProjectOperations
 if TYPE_CHECKING:
     from att.client.project import ProjectHandle
 
-__all__ = ["Events", "Projects"]
+__all__ = ["Events", "ProjectEvents", "Projects"]
 
 
 class Projects(Group):
@@ -87,10 +87,10 @@ class Projects(Group):
         return self._session.handle(given["id"])
 
 
-class Events(Group):
-    """What happened in all projects: `s.events`."""
+class EventGroup(Group):
+    """Events that are listed by an operation, `list`, and can be followed with it."""
 
-    list = remote(EventOperations.list)
+    list: ClassVar[Remote[..., EventPage]]
 
     def follow(
         self,
@@ -100,6 +100,17 @@ class Events(Group):
         timeout: float | None = None,
     ) -> Following[Event]:
         """Iterate over the events from a cursor on, and those to come, for `timeout` seconds or until it is closed."""
-        return self._session.follow(
-            EventOperations.list, {"cursor": cursor, "kinds": kinds, "tail": tail}, timeout=timeout
-        )
+        given = {"project": self._project, "cursor": cursor, "kinds": kinds, "tail": tail}
+        return self._session.follow(type(self).list.operation, given, timeout=timeout)
+
+
+class Events(EventGroup):
+    """What happened in all projects: `s.events`."""
+
+    list = remote(EventOperations.list)
+
+
+class ProjectEvents(EventGroup):
+    """What happened in the project: `p.events`."""
+
+    list = project_remote(EventOperations.of_project)

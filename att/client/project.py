@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from att.client.cockpit import cockpit
 from att.client.following import Following
+from att.client.groups import ProjectEvents
 from att.client.live import LiveSetup, live
 from att.client.opening import open_in_browser
 from att.client.remote import Group, project_remote
 from att.client.tests import Tests
 from att.code.operations import CodeOperations
 from att.errors import ATTError, Unavailable
-from att.events.models import Event
-from att.events.operations import EventOperations
 from att.projects.operations import ProjectOperations
 from att.runtime.models import LogLine, RuntimeStatus, Stream
 from att.runtime.operations import RuntimeOperations
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from att.notebook import Dashboard, LogView
     from att.runtime.logs import RawPage
 
-__all__ = ["Code", "Logs", "ProjectEvents", "ProjectHandle", "Runtime"]
+__all__ = ["Code", "Logs", "ProjectHandle", "Runtime"]
 
 _LIVING = frozenset({"starting", "running", "stopping", "backoff"})
 
@@ -120,23 +118,6 @@ class Code(Group):
     write = project_remote(CodeOperations.write)
     search = project_remote(CodeOperations.search)
     diff = project_remote(CodeOperations.diff)
-
-
-class ProjectEvents(Group):
-    """What happened in the project: `p.events`."""
-
-    list = project_remote(EventOperations.of_project)
-
-    def follow(
-        self,
-        cursor: str | None = None,
-        kinds: Sequence[str] | None = None,
-        tail: int | None = None,
-        timeout: float | None = None,
-    ) -> Following[Event]:
-        """Iterate over the events from a cursor on, and those to come, for `timeout` seconds or until it is closed."""
-        given = {"project": self._project, "cursor": cursor, "kinds": kinds, "tail": tail}
-        return self._session.follow(EventOperations.of_project, given, timeout=timeout)
 
 
 class ProjectHandle(Group):
