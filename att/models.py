@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -44,6 +43,9 @@ class Model(BaseModel):
     Its repr is one line of the fields that say something, `str` what a person sees of it.
     """
 
+    printer: ClassVar[Callable[[Any], str]] = repr
+    """Writes `str`. The client, which stands above and has the views, puts its own here."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -57,9 +59,7 @@ class Model(BaseModel):
             yield name, words
 
     def __str__(self) -> str:
-        # The views stand above; they are loaded only where somebody wants to read.
-        shown: str = import_module("att.client.display").printed(self)
-        return shown
+        return Model.printer(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types, as it goes over the wire."""
