@@ -67,7 +67,7 @@ class Panel(ipywidgets.VBox):
 
         self._waiting += 1
         self._drawn.clear()
-        self._ends.append(self.shared.pulse.watch(topic, show))
+        self._ends.append(self.shared.watch(topic, show))
 
     def act(
         self,
@@ -99,10 +99,11 @@ class Panel(ipywidgets.VBox):
                     return
             if not self._closed:
                 for topic in touches:
-                    self.shared.pulse.touch(topic.key)
+                    self.shared.touch(topic)
 
-        if not self._closed:
-            self.shared.run(run).add_done_callback(_told)
+        begun = None if self._closed else self.shared.run(run)
+        if begun is not None:
+            begun.add_done_callback(_told)
 
     def tell_error(self, error: ATTError | None) -> None:
         """Show an error until it is dismissed or something succeeds."""

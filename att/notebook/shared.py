@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, Protocol
 
 from att.client.session import Session
-from att.notebook.pulse import Pulse
+from att.notebook.pulse import Pulse, Topic
 
 __all__ = ["Shared"]
 
@@ -25,7 +25,8 @@ class Closable(Protocol):
 class Shared:
     """Made with the first open widget of a session and ended with the last one, or with the session.
 
-    `_lock` protects the set of open widgets and what is made lazily. Close order: widgets, pulse, workers.
+    `_lock` protects the set of open widgets and what is made lazily, which nothing makes again once the last widget has
+    left: work and news may come late. Close order: widgets, pulse, workers.
     """
 
     _lock = threading.RLock()
@@ -49,17 +50,24 @@ class Shared:
                 session.resources.callback(lambda: _end(reference))
             return found
 
-    @property
-    def pulse(self) -> Pulse:
-        """Reads the state of projects for all widgets."""
+    def watch(self, topic: Topic, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call `callback` with each new value of a topic, in the thread that reads for all widgets; return the end."""
         with self._lock:
             if self._pulse is None:
                 self._pulse = Pulse(self.session)
-            return self._pulse
+            return self._pulse.watch(topic, callback)
 
-    def run(self, work: Callable[[], Any]) -> Future[Any]:
-        """Do work that may take time in a thread."""
+    def touch(self, topic: Topic) -> None:
+        """Read a topic again now, if anybody watches."""
         with self._lock:
+            if self._pulse is not None:
+                self._pulse.touch(topic.key)
+
+    def run(self, work: Callable[[], Any]) -> Future[Any] | None:
+        """Do work that may take time in a thread; nothing when the last widget was closed meanwhile."""
+        with self._lock:
+            if not self._open:
+                return None
             if self._workers is None:
                 self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="att-action")
             return self._workers.submit(work)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,8 @@ from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.transports import InProcessTransport
-from att.notebook import SessionDashboard
+from att.notebook import RuntimePanel, SessionDashboard
+from att.notebook.pulse import Topic
 from tests.support.waiting import eventually
 
 MOST_CONNECTIONS = 5 + 10
@@ -25,6 +28,25 @@ MOST_CONNECTIONS = 5 + 10
 def _own_threads() -> list[str]:
     names = ("att-log-feed", "att-pulse", "att-pulse-events", "att-action")
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(names)]
+
+
+def _threads_left() -> list[str]:
+    """Return those that do not end within a moment, by name."""
+    with suppress(AssertionError):
+        eventually(lambda: not _own_threads())
+    return _own_threads()
+
+
+class ClosingTopics(list[Topic]):
+    """Closes the panel at the very moment in which what its click has changed is to be read anew."""
+
+    def __init__(self, panel: RuntimePanel) -> None:
+        super().__init__([panel.topic])
+        self.panel = panel
+
+    def __iter__(self) -> Iterator[Topic]:
+        self.panel.close()
+        return super().__iter__()
 
 
 def _descriptors(session: Session) -> tuple[Counter[str], int, int]:
@@ -54,12 +76,12 @@ def test_a_hundred_dashboards_leave_no_thread_no_comm_and_no_descriptor(service:
 
     for _ in range(10):
         open_and_close()
-    eventually(lambda: not _own_threads())
+    assert _threads_left() == []
     gc.collect()
     comms, (others, in_use, _) = len(_instances), _descriptors(service.session)
     for _ in range(100):
         open_and_close()
-    eventually(lambda: not _own_threads())
+    assert _threads_left() == []
     gc.collect()
     assert len(_instances) == comms
     left, still_in_use, opened = _descriptors(service.session)
@@ -74,12 +96,12 @@ def test_a_dashboard_that_is_still_being_made_is_closed_with_its_menu(service: P
         board.close()
 
     open_and_close()
-    eventually(lambda: not _own_threads())
+    assert _threads_left() == []
     gc.collect()
     comms = len(_instances)
     for _ in range(20):
         open_and_close()
-    eventually(lambda: not _own_threads())
+    assert _threads_left() == []
     eventually(lambda: len(_instances) == comms)
 
 
@@ -87,5 +109,21 @@ def test_closing_the_session_closes_its_widgets(tmp_path: Path) -> None:
     with open_workspace(tmp_path / "data", "the tests'") as s:
         board = s.project("empty", path=tmp_path).dashboard()
         assert _own_threads()
-    eventually(lambda: not _own_threads())
+    assert _threads_left() == []
     assert board.comm is None
+
+
+def test_a_panel_that_is_closed_while_its_click_ends_leaves_nothing(service: ProjectHandle) -> None:
+    panel = RuntimePanel(service)
+    touches = ClosingTopics(panel)
+    panel.act(service.runtime.status, touches=touches)
+    eventually(lambda: panel.comm is None)
+    assert _threads_left() == []
+
+
+def test_work_that_comes_when_the_last_widget_is_closed_is_not_begun(service: ProjectHandle) -> None:
+    panel = RuntimePanel(service)
+    panel.close()
+    assert panel.shared.run(service.runtime.start) is None
+    assert _threads_left() == []
+    assert service.runtime.status().state == "stopped"

@@ -182,7 +182,7 @@ def test_an_att_that_is_gone_is_told_and_what_was_known_stays(tmp_path: Path) ->
         panel = session.mcp.view()
         _shows(panel.servers, "✓ healthy")
         session.transport.close()
-        panel.shared.pulse.touch(panel.topic.key)
+        panel.shared.touch(panel.topic)
         _shows(panel.lost, "✗", "how it was before", "role='alert'")
         assert "✓ healthy" in panel.servers.html
         panel.close()
