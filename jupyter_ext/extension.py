@@ -66,7 +66,7 @@ class ATTApp(ExtensionApp):
         return cast(ServerApp, self.serverapp)
 
     def initialize_settings(self) -> None:
-        self.token = secrets.token_urlsafe(32)
+        self.token = secrets.token_hex(32)
         self.instance_id = uuid.uuid4().hex
         base = api_prefix(self.server.base_url)
         self.host = Host(load_settings(self.config), base, self.instance_id, self.log, self._begin)

@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Literal
 
 from att.client.session import Session
@@ -80,7 +81,8 @@ class LogFeed:
 
     def start(self, *, follow: bool = True) -> None:
         """Send to pages from a thread of its own, and go on reading in it; else it ends when a page was heard."""
-        self._thread = threading.Thread(target=self._run, args=(follow,), name="att-log-feed", daemon=True)
+        run = copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._run, follow), name="att-log-feed", daemon=True)
         self._thread.start()
 
     def hello(self, epoch: str | None, following: int | None) -> None:

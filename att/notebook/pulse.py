@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,8 +67,8 @@ class Pulse:
         self._closed = threading.Event()
         self._stop = Stop()
         self._threads = [
-            threading.Thread(target=self._read, name="att-pulse", daemon=True),
-            threading.Thread(target=self._listen, name="att-pulse-events", daemon=True),
+            threading.Thread(target=copy_context().run, args=(does,), name=name, daemon=True)
+            for does, name in ((self._read, "att-pulse"), (self._listen, "att-pulse-events"))
         ]
         for thread in self._threads:
             thread.start()

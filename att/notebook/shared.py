@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, ClassVar, Protocol
 
 from att.client.session import Session
@@ -34,6 +35,9 @@ class Shared:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        # Of the cell that made the first widget. What a thread without one sends goes out in the name of the kernel's
+        # latest message, and ipykernel 7.4 sends a page's answers to the subshell of that, which may be gone.
+        self._context = copy_context()
         self._open: dict[int, Closable] = {}
         self._workers: ThreadPoolExecutor | None = None
         self._pulse: Pulse | None = None
@@ -70,7 +74,7 @@ class Shared:
                 return None
             if self._workers is None:
                 self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="att-action")
-            return self._workers.submit(work)
+            return self._workers.submit(self._context.copy().run, work)
 
     def enter(self, widget: Closable) -> None:
         """Count an open widget."""

@@ -103,6 +103,18 @@ TAKEN_OUT = """el => {
   el.remove();
   setTimeout(() => parent.insertBefore(el, next), 400);
 }"""
+PASSING_SUBSHELL = """async () => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  if (!kernel.supportsSubshells) return "";
+  const comm = kernel.createComm("att.nobody");
+  await comm.subshellStarted;
+  const passing = comm.subshellId;
+  await comm.open().done;
+  comm.dispose();
+  let ids;
+  do ids = (await kernel.requestListSubshell({}).done).content.subshell_id; while (ids.includes(passing));
+  return passing;
+}"""
 TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
 
 
@@ -261,6 +273,20 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     eventually(lambda: _top(notebook) == place)
     _no_line_twice(notebook)
     lab.server.post("projects/back/runtime/stop")
+
+
+def test_a_page_is_heard_although_the_subshell_that_spoke_last_is_gone(lab: Lab, home: Home) -> None:
+    start = "p.runtime.start(wait='running')\nv = p.logs.view(); v"
+    notebook = Notebook(lab, home.work, _project("heard", COLOURED), start).run()
+    notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
+    assert notebook.page.evaluate(PASSING_SUBSHELL)
+    seen = notebook.value("el => el.attLog.store.next")
+    eventually(lambda: notebook.value("el => el.attLog.store.next") > seen + 2)
+    notebook.value(
+        "el => { el.attLog.store.clear(null); el.attLog.model.send({ type: 'hello', epoch: null, next: null }); }"
+    )
+    eventually(lambda: notebook.value("el => el.attLog.store.lines") > seen)
+    lab.server.post("projects/heard/runtime/stop")
 
 
 def _top(notebook: Notebook) -> Any:
