@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from att.runtime.models import LogLine
 
-__all__ = ["Batch", "Row", "gap_row", "line_row", "mark_row", "pack", "unpack"]
+__all__ = ["MOST_ROWS", "Batch", "Kept", "Row", "gap_row", "line_row", "mark_row", "pack", "unpack"]
 
 _STDERR, _PARTIAL = 1, 2
 _KINDS = {"line": 0, "run": 4, "gap": 8, "note": 12}
 _FAST = 1
+MOST_ROWS = 5000
+"""In one batch."""
+_MERGED_MS = 24 * 3600 * 1000
+"""Batches that began further apart stay apart: delays are 32 bits."""
 
 
 class Row(NamedTuple):
@@ -81,3 +86,44 @@ def unpack(batch: Batch) -> list[Row]:
         Row(text, batch.base_ms + delay, flags)
         for text, delay, flags in zip(texts, delays, data[count * 4 : count * 5], strict=True)
     ]
+
+
+class Kept:
+    """The end of a log: at least the last `rows` rows once there are so many, and few batches however slowly they came.
+
+    Two neighbours become one when the later one is as large as the one before, so that a line is packed again a few
+    times at most, and a page that asks for everything gets some messages instead of one for each line.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._most = min(MOST_ROWS, rows // 4)
+        self._batches: deque[Batch] = deque()
+
+    def append(self, batch: Batch) -> None:
+        """Keep a batch that follows the last one, and let go of those that are too old."""
+        batches = self._batches
+        batches.append(batch)
+        while len(batches) > 1 and self._belong(batches[-2], batches[-1]):
+            after, before = batches.pop(), batches.pop()
+            batches.append(pack(unpack(before) + unpack(after), before.first))
+        end = batch.first + batch.count
+        while end - batches[0].first - batches[0].count >= self._rows:
+            batches.popleft()
+
+    def since(self, number: int) -> list[Batch]:
+        """Return the batches with rows from that number on."""
+        return [batch for batch in self._batches if batch.first + batch.count > number]
+
+    def tail(self, lines: int) -> list[Row]:
+        """Return the last rows."""
+        rows: list[Row] = []
+        for batch in reversed(self._batches):
+            rows = unpack(batch) + rows
+            if len(rows) >= lines:
+                break
+        return rows[-lines:]
+
+    def _belong(self, before: Batch, after: Batch) -> bool:
+        small = before.count <= after.count and before.count + after.count <= self._most
+        return small and after.base_ms - before.base_ms < _MERGED_MS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -16,7 +15,7 @@ from att.client.stopping import Stop
 from att.client.wording import brief
 from att.errors import ATTError, Invalid, NotFound
 from att.models import Page, now
-from att.notebook.batches import Batch, Row, gap_row, line_row, mark_row, pack, unpack
+from att.notebook.batches import MOST_ROWS, Batch, Kept, Row, gap_row, line_row, mark_row, pack
 from att.operations import operation_of
 from att.runtime.models import LogLine, LogPage, RunPage
 from att.runtime.operations import RuntimeOperations
@@ -28,7 +27,6 @@ Send = Callable[[dict[str, Any], bytes], None]
 Tell = Callable[[FeedState, str], None]
 
 _LOGS = operation_of(RuntimeOperations.logs)
-_PAGE_LINES = 5000
 _SEND_SECONDS = 0.05
 """While more can be read at once, rows are gathered for so long before they are sent."""
 _BYTES_PER_SECOND = 600_000
@@ -52,10 +50,10 @@ class LogFeed:
     def __init__(self, session: Session, given: Mapping[str, Any], keep: int, send: Send, tell: Tell) -> None:
         self.cursor: str | None = None
         self.epoch = uuid.uuid4().hex[:12]
-        self._session, self._given, self._keep = session, dict(given), keep
+        self._session, self._given = session, dict(given)
         self._send, self._tell = send, tell
         self._lock = threading.Lock()
-        self._kept: deque[Batch] = deque()
+        self._kept = Kept(keep)
         self._next = 0
         self._asked: int | None = None
         self._heard = self._offered = False
@@ -99,13 +97,8 @@ class LogFeed:
 
     def tail(self, lines: int) -> list[Row]:
         """Return the last rows that are kept."""
-        rows: list[Row] = []
         with self._lock:
-            for batch in reversed(self._kept):
-                rows = unpack(batch) + rows
-                if len(rows) >= lines:
-                    break
-        return rows[-lines:]
+            return self._kept.tail(lines)
 
     def close(self) -> None:
         """End the thread; closing twice does nothing more."""
@@ -171,7 +164,7 @@ class LogFeed:
 
     def _follow(self, stop: Stop) -> None:
         """Follow until a page asks for something or the view is closed."""
-        given = {**self._given, "limit": _PAGE_LINES} | ({"cursor": self.cursor} if self.cursor else {})
+        given = {**self._given, "limit": MOST_ROWS} | ({"cursor": self.cursor} if self.cursor else {})
         # The first read proves the connection; only then is the view live again.
         self._take(self._session.transport.call(_LOGS, given))
         self._tell("live", "")
@@ -221,13 +214,11 @@ class LogFeed:
 
     def _flush(self) -> None:
         rows, self._pending = self._pending, []
-        for begin in range(0, len(rows), _PAGE_LINES):
+        for begin in range(0, len(rows), MOST_ROWS):
             with self._lock:
-                batch = pack(rows[begin : begin + _PAGE_LINES], self._next)
+                batch = pack(rows[begin : begin + MOST_ROWS], self._next)
                 self._kept.append(batch)
                 self._next += batch.count
-                while self._next - self._kept[0].first - self._kept[0].count >= self._keep:
-                    self._kept.popleft()
                 wanted = self._heard or self._offered
             if wanted:
                 self._give(batch)
@@ -236,7 +227,7 @@ class LogFeed:
     def _answer(self) -> None:
         with self._lock:
             asked, self._asked = self._asked, None
-            wanted = [] if asked is None else [b for b in self._kept if b.first + b.count > asked]
+            wanted = [] if asked is None else self._kept.since(asked)
         for number, batch in enumerate(wanted):
             self._give(batch, asked if number == 0 else None)
 
