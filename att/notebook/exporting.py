@@ -13,7 +13,9 @@ __all__ = ["figure_html", "log_html"]
 _LINE = "1px solid rgba(128,128,128,.35)"
 _FRAME = f"border:{_LINE};border-radius:6px;margin:4px 0;overflow:hidden;color:inherit"
 _HEAD = f"padding:4px 10px;border-bottom:{_LINE};font:600 12px system-ui,sans-serif;color:inherit"
-_BODY = "margin:0;padding:6px 10px;max-height:24em;overflow:auto;background:transparent;color:inherit;font-size:12px"
+_BODY = (
+    "margin:0;padding:6px 10px;max-height:24em;overflow:auto;background:transparent;color:inherit;font:12px monospace"
+)
 _MARKS = {"run": "▶ ", "gap": "⋯ ", "note": "■ "}
 _LONGEST, _MOST_CHARACTERS = 300, 20_000
 
@@ -21,15 +23,16 @@ _LONGEST, _MOST_CHARACTERS = 300, 20_000
 def log_html(project: str, rows: Sequence[Row]) -> str:
     """Return the last lines of a log, at most about 20,000 characters of them."""
     taken: list[str] = []
-    room = _MOST_CHARACTERS
+    room, lines = _MOST_CHARACTERS, 0
     for row in reversed(rows):
         line = _row(row)
         room -= len(line)
         if room < 0:
             break
         taken.append(line)
+        lines += row.kind == "line"
     text = "\n".join(reversed(taken)) or "<i>Nothing written yet.</i>"
-    title = f"Log of {escape(project)}: the last {len(taken)} lines when this cell ran"
+    title = f"Log of {escape(project)}: the last {lines} lines when this cell ran"
     return f"<div style='{_FRAME}'><div style='{_HEAD}'>{title}</div><pre style='{_BODY}'>{text}</pre></div>"
 
 

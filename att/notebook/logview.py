@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,9 @@ class LogView(anywidget.AnyWidget):
     limit = traitlets.Int(20_000).tag(sync=True)
     follow = traitlets.Bool(True).tag(sync=True)
     height = traitlets.Unicode("360px").tag(sync=True)
+    stream = traitlets.Unicode().tag(sync=True)
+    place = traitlets.Unicode().tag(sync=True)
+    """By which the page remembers where the reader was: the same after a reload and with the next kernel."""
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -57,15 +62,18 @@ class LogView(anywidget.AnyWidget):
         given = {"project": project.id} | {name: value for name, value in chosen.items() if value is not None}
         self._feed = LogFeed(project.session, given, max_lines, self._give, self._tell)
         self._feed.read(min(max_lines, FIRST_LINES))
+        shared = Shared.of(project.session)
         super().__init__(
             project=project.id,
+            stream=stream or "",
+            place=_place(project.id, shared),
             limit=max_lines,
             follow=follow,
             height=height,
             state={"kind": "live" if follow else "ended", "text": "" if follow else "as it was read"},
         )
         self.on_msg(self._hear)
-        self._shared = Shared.of(project.session)
+        self._shared = shared
         self._shared.enter(self)
         self._feed.start(follow=follow)
 
@@ -112,3 +120,11 @@ class LogView(anywidget.AnyWidget):
             bundle[0]["text/html"] = self.static_html()
             bundle[0]["text/plain"] = repr(self)
         return bundle
+
+
+def _place(project: str, shared: Shared) -> str:
+    """Return a place for a view that no other open view of the project in this notebook has."""
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    taken = {widget.place for widget in shared.open if isinstance(widget, LogView)}
+    places = (f"{project}:{number}:{notebook}" for number in itertools.count())
+    return next(place for place in places if place not in taken)

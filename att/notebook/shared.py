@@ -54,6 +54,12 @@ class Shared:
                 session.resources.callback(lambda: _end(reference))
             return found
 
+    @property
+    def open(self) -> list[Closable]:
+        """The widgets that are open now."""
+        with self._lock:
+            return list(self._open.values())
+
     def watch(self, topic: Topic, callback: Callable[[Any], None]) -> Callable[[], None]:
         """Call `callback` with each new value of a topic, in the thread that reads for all widgets; return the end."""
         with self._lock:
@@ -98,7 +104,7 @@ class Shared:
 
     def close(self) -> None:
         """Close every open widget."""
-        for widget in list(self._open.values()):
+        for widget in self.open:
             widget.close()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.browser import Lab, start_lab
 from tests.support.notebook import Notebook
@@ -114,6 +114,14 @@ PASSING_SUBSHELL = """async () => {
   let ids;
   do ids = (await kernel.requestListSubshell({}).done).content.subshell_id; while (ids.includes(passing));
   return passing;
+}"""
+REMEMBERED = """() => {
+  const key = Object.keys(sessionStorage).find(key => key.startsWith("att-log:back:0:"));
+  return key && JSON.parse(sessionStorage.getItem(key)).top?.text;
+}"""
+ONLY_LINES_COUNT = """el => {
+  const { store, total } = el.attLog;
+  return store.between.length > 0 && total.textContent === `${store.lines} lines`;
 }"""
 TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
 
@@ -275,6 +283,27 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     lab.server.post("projects/back/runtime/stop")
 
 
+def test_two_views_of_one_log_each_come_back_to_their_own_place(lab: Lab, home: Home) -> None:
+    views = "p.runtime.start(wait='running')\nv, w = (p.logs.view(height='150px') for _ in range(2))\ndisplay(v, w)"
+    notebook = Notebook(lab, home.work, _project("twofold", COLOURED), views).run()
+    first, second = (notebook.find(".att-log").nth(number) for number in (0, 1))
+    second.locator(".att-log-row:has-text('tick 2')").wait_for()
+    first.locator(".att-log-query").fill("items/3 ")
+    first.locator(".att-log-current").wait_for()
+    second.locator(".att-log-clock").click()
+    eventually(lambda: notebook.value(ONLY_LINES_COUNT))
+    eventually(
+        lambda: len(notebook.page.evaluate("Object.keys(sessionStorage).filter(key => /twofold/.test(key))")) == 2
+    )
+    notebook.reload()
+    expect(first.locator(".att-log-query")).to_have_value("items/3 ")
+    expect(first.locator(".att-log-follow")).to_have_attribute("aria-pressed", "false")
+    expect(second.locator(".att-log-query")).to_have_value("")
+    expect(second.locator(".att-log-follow")).to_have_attribute("aria-pressed", "true")
+    expect(second.locator(".att-log-row time").first).to_be_visible()
+    lab.server.post("projects/twofold/runtime/stop")
+
+
 def test_a_page_is_heard_although_the_subshell_that_spoke_last_is_gone(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\nv = p.logs.view(); v"
     notebook = Notebook(lab, home.work, _project("heard", COLOURED), start).run()
@@ -298,7 +327,7 @@ def _top(notebook: Notebook) -> Any:
 
 def _remembered(notebook: Notebook) -> Any:
     """Return the text of the row that the page will come back to."""
-    return notebook.page.evaluate("() => JSON.parse(sessionStorage.getItem('att-log:back') || '{}').top?.text")
+    return notebook.page.evaluate(REMEMBERED)
 
 
 def _no_line_twice(notebook: Notebook) -> None:

@@ -30,6 +30,7 @@ class LineStore {
     this.texts = [];
     this.times = [];
     this.marks = []; // stream and partial in bits 0-1, kind in bits 2-3, level above
+    this.between = []; // numbers of the rows that are no lines
     this.spans = new Map();
     this.styles = [null, null];
     this.levels = [2, 2];
@@ -95,6 +96,7 @@ class LineStore {
 
   renumber(by) {
     this.base += by;
+    this.between = this.between.map((n) => n + by);
     this.spans = new Map([...this.spans].map(([n, spans]) => [n + by, spans]));
     this.generation++;
   }
@@ -121,6 +123,7 @@ class LineStore {
       if (spans) this.spans.set(n, spans);
     }
     if (kind === LINE) this.lines++;
+    else this.between.push(n);
     this.texts.push(text);
     this.times.push(time);
     this.marks.push((flags & 15) | ((kind === LINE ? this.levelOf(text, stream) : 4) << 4));
@@ -144,6 +147,7 @@ class LineStore {
     this.times.splice(0, over);
     this.marks.splice(0, over);
     this.base += over;
+    this.between = this.between.filter((n) => n >= this.base);
     for (const n of this.spans.keys()) {
       if (n >= this.base) break;
       this.spans.delete(n);

@@ -7,7 +7,7 @@ const SIGNS = { live: "●", reading: "…", lost: "↻", ended: "□", closed: 
 class LogPanel {
   constructor(model, store, el) {
     [this.model, this.store, this.el] = [model, store, el];
-    this.memory = `att-log:${model.get("project")}`;
+    this.memory = `att-log:${model.get("place")}`;
     this.state = { follow: model.get("follow"), query: "", level: 0, stream: "", stamps: false, only: false, top: null, ...this.remembered() };
     this.filter = new RowFilter(store, this.state);
     this.seenEnd = 0;
@@ -51,7 +51,7 @@ class LogPanel {
     this.bar = make("div", { class: "att-log-bar", role: "toolbar", "aria-label": `Log of ${project}` },
       this.follow,
       make("span", { class: "att-log-search" }, this.query, this.count, this.prev, this.next, this.only),
-      this.level, this.stream,
+      this.level, this.model.get("stream") ? "" : this.stream,
       make("span", { class: "att-log-end" }, this.stamps, this.copy, this.save));
     this.rows = make("div", { class: "att-log-rows" });
     this.space = make("div", { class: "att-log-space" }, this.rows);
@@ -270,11 +270,12 @@ class LogPanel {
     const at = filter.current < 0 ? "" : `${firstAtLeast(hits, filter.current) + 1}/`;
     this.count.textContent = !query ? "" : hits.length ? `${at}${hits.length}` : "none";
     for (const node of [this.prev, this.next]) node.disabled = !hits.length;
-    const waiting = follow ? 0 : length - filter.placeOf(Math.max(this.seenEnd, store.base));
+    const { between } = store, from = Math.max(this.seenEnd, store.base);
+    const waiting = follow ? 0 : length - filter.placeOf(from) - between.filter((n) => n >= from).length;
     this.fresh.hidden = waiting <= 0;
     if (waiting > 0) this.fresh.textContent = `↓ ${waiting.toLocaleString("en")} new ${waiting === 1 ? "line" : "lines"}`;
-    const kept = store.texts.length;
-    const shown = filter.all ? "" : `${length.toLocaleString("en")} shown of `;
+    const kept = store.texts.length - between.length;
+    const shown = filter.all ? "" : `${(length - between.length).toLocaleString("en")} shown of `;
     const gone = store.base > 0 && kept ? `, older ones are in p.logs.read()` : "";
     this.total.textContent = `${shown}${kept.toLocaleString("en")} ${kept === 1 ? "line" : "lines"}${gone}`;
     this.empty.textContent = this.whyEmpty();
