@@ -9,6 +9,7 @@ from datetime import datetime
 
 from att.errors import Invalid
 from att.testing.importers.building import session_status
+from att.testing.importers.console_progress import Progress
 from att.testing.importers.console_results import results_of, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
@@ -78,8 +79,9 @@ def _last_line(session: _Open) -> re.Match[str] | None:
     if not ends or session.captured or _is_unfinished(session, session.lines[ends[0] - 1] if ends[0] else ""):
         return None
     fence = _FENCE.fullmatch(session.lines[ends[0]])
-    is_whole = fence is not None and len(fence[3]) >= len(fence[1]) - 2
-    return _ordered(_SUMMARY.fullmatch(fence[2])) if fence and is_whole else None
+    if fence is None or len(fence[3]) < len(fence[1]) - 2:
+        return None
+    return _possible(session, _ordered(_SUMMARY.fullmatch(fence[2])))
 
 
 def _never_began(session: _Open, lines: list[str]) -> bool:
@@ -107,6 +109,7 @@ class _Open:
     """Whether pytest's own lines came: without a header, what comes before them is no session."""
     stop: str = ""
     internal_error: bool = False
+    progress: Progress = field(default_factory=Progress)
     lines: list[str] = field(default_factory=list)
 
 
@@ -124,8 +127,8 @@ class _Log:
         if not self._stack:
             self._stack.append(_Open(headed=False))
         session = self._stack[-1]
-        if session.final is not None and len(self._stack) > 1 and self._goes_on(self._stack[-2], line):
-            self._stack.pop()
+        if len(self._stack) > 1:
+            self._close(line)
             session = self._stack[-1]
         _advance(session, line)
 
@@ -139,6 +142,16 @@ class _Log:
             self._stack.pop()
         self._stack.append(_Open(headed=True, width=len(line)))
 
+    def _close(self, line: str) -> None:
+        """Close the sessions inside the one that the line belongs to."""
+        first, inner = self._stack[0], self._stack[-1]
+        if inner.final is not None:
+            if self._goes_on(self._stack[-2], line):
+                self._stack.pop()
+        elif not first.headed and inner.state == "short test summary info" and _final_text(line, first):
+            # only a session without a header ends with a bare line: those inside it were killed
+            del self._stack[1:]
+
     @staticmethod
     def _goes_on(outer: _Open, line: str) -> bool:
         """Return whether the line belongs to the session around one that is over."""
@@ -148,21 +161,31 @@ class _Log:
 def _advance(session: _Open, line: str) -> None:
     """Take one line of a session: the final line ends it, and pytest's own lines after that show it was a fake."""
     final = _final_of(session, line)
-    if final is not None and (session.final is None or session.doubted):
+    is_better = session.doubted or (final is not None and final["collected"] is not None and not session.seen)
+    if final is not None and (session.final is None or is_better):
         session.doubted = (session.captured and session.final is None) or (session.headed and line[:1] != "=")
         session.final = final
     elif _is_evidence(line) or (session.doubted and _BLOCK.fullmatch(line)):
-        session.revoked = session.revoked or session.final is not None
+        if session.final is not None:
+            _revoke(session)
         session.final = None
     elif session.final is not None and (_LETTERS.fullmatch(line) or _STOPPED.match(line)):
-        session.doubted = session.revoked = True
+        session.doubted = True
+        _revoke(session)
     if session.final is None:
         _observe(session, line)
     session.previous = line
 
 
+def _revoke(session: _Open) -> None:
+    session.revoked = True
+    session.progress = Progress()
+
+
 def _observe(session: _Open, line: str) -> None:
     session.lines.append(line)
+    if session.state == "progress" and not session.captured:
+        session.progress.feed(line)
     session.seen = session.seen or _is_evidence(line)
     if match := SECTION.fullmatch(line):
         session.state, session.captured = match[1], False
@@ -183,7 +206,12 @@ def _final_of(session: _Open, line: str) -> re.Match[str] | None:
     if not line.endswith(("s", ")", "=")):
         return None
     final = _final_text(line, session)
-    return None if _is_unfinished(session, session.previous) else final
+    return None if _is_unfinished(session, session.previous) else _possible(session, final)
+
+
+def _possible(session: _Open, final: re.Match[str] | None) -> re.Match[str] | None:
+    is_doubtful = session.captured or not session.headed
+    return None if final and is_doubtful and session.progress.contradicts(_stated(final)) else final
 
 
 def _is_unfinished(session: _Open, line: str) -> bool:
@@ -235,13 +263,15 @@ def _report(session: _Open, final: re.Match[str], started_at: datetime | None) -
 def _counts(session: _Open, final: re.Match[str]) -> dict[str, int | None]:
     """Return the counts of a final line; what it leaves out did not happen, except that of a mere collection."""
     counts: dict[str, int | None] = dict.fromkeys(CATEGORIES, 0)
-    collected: str | None = final["collected"]
-    if collected is not None:
+    if final["collected"] is not None:
         counts |= {"deselected": int(final["out"] or 0), "skipped": _skipped_modules(session)}
+    return counts | _stated(final)
+
+
+def _stated(final: re.Match[str]) -> dict[str, int]:
+    collected: str | None = final["collected"]
     stated = collected.partition(", ")[2] if collected is not None else final["stats"] or ""
-    for number, name in _COUNT.findall(stated):
-        counts[_category(name)] = int(number)
-    return counts
+    return {_category(name): int(number) for number, name in _COUNT.findall(stated)}
 
 
 def _category(name: str) -> str:

@@ -10,6 +10,7 @@ __all__ = ["results_of", "why_unfinished"]
 
 _HEADING = re.compile(r"Results \((\d+(?:\.\d+)?)s\):")
 _COUNT = re.compile(r" +(\d{1,9} [a-z][a-z _-]*)")
+_PERCENT = re.compile(r"[.FEsxXRu,y-]+ *\[ *\d+%\]")
 _DETAIL = re.compile(r" +- .*")
 
 
@@ -39,6 +40,6 @@ def why_unfinished(name: str, headers: int, lines: list[str]) -> str:
         return f"{name} holds {headers} pytest sessions and the last one has no summary line: it did not finish."
     if headers:
         return f"{name} has no summary line of pytest: the session was killed or crashed, or the output is cut off."
-    if any(SECTION.fullmatch(line) for line in lines):
+    if any(SECTION.fullmatch(line) or _PERCENT.fullmatch(line) for line in lines):
         return f"{name} has no summary line: pytest -qq prints none. Run it with -q or write a JUnit file."
     return f"{name} is not pytest's output: it has neither a session header nor a summary line."
