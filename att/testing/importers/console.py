@@ -105,6 +105,8 @@ class _Open:
     """More came after a final line: perhaps a session without a header goes on around this one, or follows it."""
     previous: str = ""
     captured: bool = False
+    quoted: bool = False
+    """Captured output was shown: lines that look like pytest's own may still be of it."""
     seen: bool = False
     """Whether pytest's own lines came: without a header, what comes before them is no session."""
     stop: str = ""
@@ -133,7 +135,10 @@ class _Log:
         _advance(session, line)
 
     def last(self) -> _Open | None:
-        """Return the session that the log ends with."""
+        """Return the session that the log ends with; of one whose end was printed by a test, that around it."""
+        for session in self._stack[:-1]:
+            if session.captured and session.final is None and _possible(session, self._stack[-1].final) is None:
+                return session
         return self._stack[-1] if self._stack else None
 
     def _begin(self, line: str) -> None:
@@ -144,18 +149,28 @@ class _Log:
 
     def _close(self, line: str) -> None:
         """Close the sessions inside the one that the line belongs to."""
-        first, inner = self._stack[0], self._stack[-1]
+        inner = self._stack[-1]
         if inner.final is not None:
             if self._goes_on(self._stack[-2], line):
                 self._stack.pop()
-        elif not first.headed and inner.state == "short test summary info" and _final_text(line, first):
-            # only a session without a header ends with a bare line: those inside it were killed
-            del self._stack[1:]
+        elif line.endswith(("s", ")", "=")):
+            around = (at for at, outer in enumerate(self._stack[:-1]) if _outlives(outer, inner, line))
+            del self._stack[next(around, len(self._stack)) + 1 :]
 
     @staticmethod
     def _goes_on(outer: _Open, line: str) -> bool:
         """Return whether the line belongs to the session around one that is over."""
         return _is_evidence(line) or ((outer.headed or outer.seen) and _final_text(line, outer) is not None)
+
+
+def _outlives(outer: _Open, inner: _Open, line: str) -> bool:
+    """Return whether the line ends a session in which one was killed: one of another kind, or with other results."""
+    final = _final_text(line, outer)
+    if final is None or _possible(outer, final) is None:
+        return False
+    if not outer.headed:
+        return inner.state == "short test summary info" and not line.startswith("=")
+    return outer.captured and inner.progress.contradicts(_stated(final))
 
 
 def _advance(session: _Open, line: str) -> None:
@@ -191,7 +206,7 @@ def _observe(session: _Open, line: str) -> None:
         session.state, session.captured = match[1], False
         session.width = session.width or len(line)
     elif _CAPTURED.fullmatch(line):
-        session.captured = True
+        session.captured = session.quoted = True
     elif line.startswith("!") and (fence := _FENCED.fullmatch(line)):
         session.stop, session.captured = fence[2], False
     elif line.startswith("INTERNALERROR>"):
@@ -210,7 +225,7 @@ def _final_of(session: _Open, line: str) -> re.Match[str] | None:
 
 
 def _possible(session: _Open, final: re.Match[str] | None) -> re.Match[str] | None:
-    is_doubtful = session.captured or not session.headed
+    is_doubtful = session.quoted or not (session.headed or session.progress.names_files)
     return None if final and is_doubtful and session.progress.contradicts(_stated(final)) else final
 
 

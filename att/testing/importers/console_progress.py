@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 __all__ = ["Progress"]
 
-_LINE = re.compile(r"(?:\S.*\.\w+ )?([^\s/:]+) *\[ *(?:(\d+)%|(\d+)/(\d+))\]")
+_LINE = re.compile(r"(?P<file>\S.*\.\w+ )?(?P<letters>[^\s/:]+) *\[ *(?:(?P<percent>\d+)%|(?P<done>\d+)/(?P<all>\d+))\]")
 _LETTERS = frozenset(".FEsxXRu,y-")
 _CATEGORIES = {".": "passed", "F": "failed", "E": "errors", "s": "skipped", "x": "xfailed", "X": "xpassed"}
 _ONLY_IN_TESTS = ("passed", "failed")
@@ -19,6 +19,7 @@ class Progress:
     """The results that a session has shown so far."""
 
     def __init__(self) -> None:
+        self.names_files = False
         self._letters: Counter[str] = Counter()
         self._ended = False
         self._broken = False
@@ -30,9 +31,10 @@ class Progress:
             if self._ended:
                 self._letters.clear()
                 self._broken = False
-            self._broken = self._broken or not _LETTERS.issuperset(match[1])
-            self._letters.update(match[1])
-            self._ended = match[2] == "100" or (match[3] is not None and match[3] == match[4])
+            self.names_files = self.names_files or match["file"] is not None
+            self._broken = self._broken or not _LETTERS.issuperset(match["letters"])
+            self._letters.update(match["letters"])
+            self._ended = match["percent"] == "100" or (match["done"] or "0") == match["all"]
         elif not self._ended and line[:1] in _LETTERS:
             self._broken = True
 
