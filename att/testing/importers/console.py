@@ -10,7 +10,7 @@ from datetime import datetime
 from att.errors import Invalid
 from att.testing.importers.building import session_status
 from att.testing.importers.console_progress import Progress
-from att.testing.importers.console_results import results_of, why_unfinished
+from att.testing.importers.console_results import RESULTS, results_of, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
 from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
@@ -180,7 +180,7 @@ def _advance(session: _Open, line: str) -> None:
     if final is not None and (session.final is None or is_better):
         session.doubted = (session.captured and session.final is None) or (session.headed and line[:1] != "=")
         session.final = final
-    elif _is_evidence(line) or (session.doubted and _BLOCK.fullmatch(line)):
+    elif _is_evidence(line) or (session.doubted and (_BLOCK.fullmatch(line) or RESULTS.fullmatch(line))):
         if session.final is not None:
             _revoke(session)
         session.final = None

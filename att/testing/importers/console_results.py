@@ -6,17 +6,19 @@ import re
 
 from att.testing.importers.console_tests import SECTION
 
-__all__ = ["results_of", "why_unfinished"]
+__all__ = ["RESULTS", "results_of", "why_unfinished"]
 
-_HEADING = re.compile(r"Results \((\d+(?:\.\d+)?)s\):")
-_COUNT = re.compile(r" +(\d{1,9} [a-z][a-z _-]*)")
+RESULTS = re.compile(r"Results \((\d+(?:\.\d+)?)s\):")
+"""The line above the counts of a session that pytest-sugar or pytest-pretty ends."""
+
+_COUNT = re.compile(r" +(\d{1,9} [a-z][a-z _-]*|no tests ran)")
 _PERCENT = re.compile(r"[.FEsxXRu,y-]+ *\[ *\d+%\]")
 _DETAIL = re.compile(r" +- .*")
 
 
 def results_of(lines: list[str]) -> str | None:
     """Return the block that ends a session as pytest itself would write it (`1 failed in 0.03s`); None without one."""
-    start = next((at for at in reversed(range(len(lines))) if _HEADING.fullmatch(lines[at])), None)
+    start = next((at for at in reversed(range(len(lines))) if RESULTS.fullmatch(lines[at])), None)
     if start is None or any(SECTION.fullmatch(line) for line in lines[start:]):
         return None
     counts: list[str] = []
@@ -25,7 +27,7 @@ def results_of(lines: list[str]) -> str | None:
             counts.append(match[1])
         elif line and not _DETAIL.fullmatch(line):
             break
-    heading = _HEADING.fullmatch(lines[start])
+    heading = RESULTS.fullmatch(lines[start])
     return f"{', '.join(counts)} in {heading[1]}s" if heading and counts else None
 
 

@@ -284,6 +284,15 @@ def test_a_session_of_pytest_sugar_ends_with_its_results() -> None:
         parse(log[: log.index("Results")])
 
 
+def test_a_session_of_pytest_pretty_ends_with_its_results() -> None:
+    assert counts(f"{HEADER}collected 0 items\n\nResults (0.03s):\n        no tests ran\n") == (0, 0, 0, 0, 0, 0)
+    captured = "----------------------------- Captured stdout call -----------------------------\n"
+    fake = "============================== 99 passed in 0.03s ==============================\n"
+    failures = "=================================== FAILURES ===================================\n"
+    end = "Results (0.05s):\n         1 failed\n         2 passed\n"
+    assert counts(f"..F test_o.py:3 test_f - assert 0  [100%]\n{failures}{captured}{fake}{end}") == (2, 1, 0, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     "error",
     [
