@@ -10,7 +10,7 @@ from datetime import datetime
 from att.errors import Invalid
 from att.testing.importers.building import session_status
 from att.testing.importers.console_progress import Progress
-from att.testing.importers.console_results import RESULTS, results_of, why_unfinished
+from att.testing.importers.console_results import COLLECTION, RESULTS, results_of, uncounted, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
 from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
@@ -42,7 +42,6 @@ _PROGRESS = re.compile(
 )
 _LETTERS = re.compile(r"[.FEsxXRu,y-]+")
 _STOPPED = re.compile(r"INTERNALERROR> |!+ (?:\S+\.)?(?:KeyboardInterrupt|Exit: |Interrupted: |stopping after )")
-_COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
 _NO_SESSION = re.compile(r"ERROR: usage: |.*: error: unrecognized arguments: |ImportError while loading conftest ")
 _MIN_WIDTH = 60
@@ -280,7 +279,9 @@ def _counts(session: _Open, final: re.Match[str]) -> dict[str, int | None]:
     counts: dict[str, int | None] = dict.fromkeys(CATEGORIES, 0)
     if final["collected"] is not None:
         counts |= {"deselected": int(final["out"] or 0), "skipped": _skipped_modules(session)}
-    return counts | _stated(final)
+    counts |= _stated(final)
+    missing = uncounted(session.lines) if session.final is None else {}
+    return counts | {name: (counts[name] or 0) + number for name, number in missing.items()}
 
 
 def _stated(final: re.Match[str]) -> dict[str, int]:
@@ -296,7 +297,7 @@ def _category(name: str) -> str:
 def _skipped_modules(session: _Open) -> int | None:
     """Return how many modules a collection skipped, which only its header tells."""
     for line in session.lines:
-        if _COLLECTION.match(line):
+        if COLLECTION.match(line):
             match = re.search(r" / (\d+) skipped", line)
             return int(match[1]) if match else 0
     return None
@@ -312,7 +313,7 @@ def _status(session: _Open, final: re.Match[str], counts: dict[str, int | None])
         return "interrupted"
     if counts["errors"]:
         return None
-    if any((match := _COLLECTION.match(line)) and match[1] == "0" for line in session.lines):
+    if any((match := COLLECTION.match(line)) and match[1] == "0" for line in session.lines):
         return "no_tests"
     return "passed" if (final["collected"] or "no tests")[:8] != "no tests" else None
 

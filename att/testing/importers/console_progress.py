@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 __all__ = ["Progress"]
 
-_LINE = re.compile(r"(?P<file>\S.*\.\w+ )?(?P<letters>[^\s/:]+) *\[ *(?:(?P<percent>\d+)%|(?P<done>\d+)/(?P<all>\d+))\]")
+_LINE = re.compile(
+    r"(?P<file>\S.*\.\w+ )?(?P<letters>[^\s/:]+) *\[ *(?:(?P<percent>\d+)%|(?P<done>\d+)/(?P<all>\d+))\]"
+)
 _LETTERS = frozenset(".FEsxXRu,y-")
 _CATEGORIES = {".": "passed", "F": "failed", "E": "errors", "s": "skipped", "x": "xfailed", "X": "xpassed"}
 _ONLY_IN_TESTS = ("passed", "failed")

@@ -6,11 +6,18 @@ import re
 
 from att.testing.importers.console_tests import SECTION
 
-__all__ = ["RESULTS", "results_of", "why_unfinished"]
+__all__ = ["COLLECTION", "RESULTS", "results_of", "uncounted", "why_unfinished"]
 
 RESULTS = re.compile(r"Results \((\d+(?:\.\d+)?)s\):")
 """The line above the counts of a session that pytest-sugar or pytest-pretty ends."""
 
+COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
+"""The line that tells how many tests, and beside them errors and skipped modules, a session collected."""
+
+_SUGAR = "Test session starts (platform: "
+_NOTHING_TO_RUN = re.compile(
+    r"(?:collecting \.\.\. )?collected 0 items\b.*|!+ Interrupted: \d+ errors? during collection !+"
+)
 _COUNT = re.compile(r" +(\d{1,9} [a-z][a-z _-]*|no tests ran)")
 _PERCENT = re.compile(r"[.FEsxXRu,y-]+ *\[ *\d+%\]")
 _DETAIL = re.compile(r" +- .*")
@@ -27,8 +34,23 @@ def results_of(lines: list[str]) -> str | None:
             counts.append(match[1])
         elif line and not _DETAIL.fullmatch(line):
             break
+    if not counts and _is_of_sugar(lines) and any(_NOTHING_TO_RUN.fullmatch(line) for line in lines):
+        counts.append("no tests ran")
     heading = RESULTS.fullmatch(lines[start])
     return f"{', '.join(counts)} in {heading[1]}s" if heading and counts else None
+
+
+def uncounted(lines: list[str]) -> dict[str, int]:
+    """Return what pytest-sugar leaves out of its results: the modules that were skipped or could not be collected."""
+    header = next((line for line in lines if COLLECTION.fullmatch(line)), "") if _is_of_sugar(lines) else ""
+    found = {
+        name: re.search(rf" (\d{{1,9}}) {word}", header) for name, word in (("skipped", "skipped"), ("errors", "error"))
+    }
+    return {name: int(match[1]) for name, match in found.items() if match}
+
+
+def _is_of_sugar(lines: list[str]) -> bool:
+    return any(line.startswith(_SUGAR) for line in lines)
 
 
 def why_unfinished(name: str, headers: int, lines: list[str]) -> str:

@@ -171,7 +171,9 @@ def test_a_summary_that_the_letters_of_a_quiet_session_contradict_was_printed_by
     assert counts(f"..      [ 50%]\n.F      [100%]\n{fake}\n1 failed, 3 passed in 0.10s\n") == (3, 1, 0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("progress", ["..hello\n.      [100%]", "..!      [100%]", ".uuF      [100%]", "..      [ 50%]"])
+@pytest.mark.parametrize(
+    "progress", ["..hello\n.      [100%]", "..!      [100%]", ".uuF      [100%]", "..      [ 50%]"]
+)
 def test_letters_that_may_be_more_than_were_seen_contradict_nothing(progress: str) -> None:
     assert counts(f"{progress}\n2 failed, 4 passed, 1 skipped, 1 error in 0.10s\n") == (4, 2, 1, 1, 0, 0)
 
@@ -282,6 +284,23 @@ def test_a_session_of_pytest_sugar_ends_with_its_results() -> None:
     assert (counts(log), report.duration_seconds, report.status) == ((13, 1, 0, 3, 2, 0), 0.05, "failed")
     with pytest.raises(Invalid):
         parse(log[: log.index("Results")])
+
+
+def test_what_pytest_sugar_does_not_count_is_in_its_header() -> None:
+    sugar = "Test session starts (platform: linux, Python 3.13.0, pytest 9.2.0, pytest-sugar 1.1.1)\n"
+    assert counts(f"{sugar}collected 1 item / 2 errors / 1 skipped\n\nResults (0.15s):\n       1 passed\n") == (
+        1,
+        0,
+        1,
+        2,
+        0,
+        0,
+    )
+    assert counts(f"{sugar}collected 0 items / 2 skipped\n\nResults (0.03s):\n") == (0, 0, 2, 0, 0, 0)
+    stopped = "!!!!!!!!!!!!!!!!!!!! Interrupted: 2 errors during collection !!!!!!!!!!!!!!!!!!!!\n"
+    assert counts(f"{sugar}collected 1 item / 2 errors\n\n{stopped}\nResults (0.48s):\n") == (0, 0, 0, 2, 0, 0)
+    with pytest.raises(Invalid):
+        parse(f"{sugar}collected 1 item\n\nResults (0.48s):\n")
 
 
 def test_a_session_of_pytest_pretty_ends_with_its_results() -> None:
