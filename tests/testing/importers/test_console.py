@@ -310,6 +310,7 @@ def test_a_session_of_pytest_pretty_ends_with_its_results() -> None:
     failures = "=================================== FAILURES ===================================\n"
     end = "Results (0.05s):\n         1 failed\n         2 passed\n"
     assert counts(f"..F test_o.py:3 test_f - assert 0  [100%]\n{failures}{captured}{fake}{end}") == (2, 1, 0, 0, 0, 0)
+    assert counts(prefixed("worker 7 says: ", f"..F      [100%]\n{end}")) == (2, 1, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
