@@ -45,6 +45,8 @@ _STOPPED = re.compile(r"INTERNALERROR> |!+ (?:\S+\.)?(?:KeyboardInterrupt|Exit: 
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
 _NO_SESSION = re.compile(r"ERROR: usage: |.*: error: unrecognized arguments: |ImportError while loading conftest ")
 _MIN_WIDTH = 60
+_MAX_NESTED = 8
+"""Sessions run inside each other no deeper; a log of many that were killed would take quadratic time."""
 _MAX_LINE = 4_000
 """Longer lines are no line of pytest's own, and matching them could take quadratic time."""
 
@@ -153,7 +155,11 @@ class _Log:
             if self._goes_on(self._stack[-2], line):
                 self._stack.pop()
         elif line.endswith(("s", ")", "=")):
-            around = (at for at, outer in enumerate(self._stack[:-1]) if _outlives(outer, inner, line))
+            around = (
+                at
+                for at, outer in enumerate(self._stack[: min(len(self._stack) - 1, _MAX_NESTED)])
+                if _outlives(outer, inner, line)
+            )
             del self._stack[next(around, len(self._stack)) + 1 :]
 
     @staticmethod
