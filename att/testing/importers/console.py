@@ -9,7 +9,8 @@ from datetime import datetime
 
 from att.errors import Invalid
 from att.testing.importers.building import session_status
-from att.testing.importers.console_results import results_of, why_unfinished
+from att.testing.importers.console_progress import Progress
+from att.testing.importers.console_results import COLLECTION, RESULTS, results_of, uncounted, why_unfinished
 from att.testing.importers.console_tests import SECTION, tests_of
 from att.testing.importers.logs import clean_lines
 from att.testing.importers.models import CATEGORIES, ParsedReport, ReportStatus
@@ -41,10 +42,11 @@ _PROGRESS = re.compile(
 )
 _LETTERS = re.compile(r"[.FEsxXRu,y-]+")
 _STOPPED = re.compile(r"INTERNALERROR> |!+ (?:\S+\.)?(?:KeyboardInterrupt|Exit: |Interrupted: |stopping after )")
-_COLLECTION = re.compile(r"(?:collecting \.\.\. )?collected (\d+) items?(?: / .*)?")
 _UNFINISHED = re.compile(r"\S+\.\w+(?: [.FEsxXRu,y-]*)?|\S+::\S.*")
 _NO_SESSION = re.compile(r"ERROR: usage: |.*: error: unrecognized arguments: |ImportError while loading conftest ")
 _MIN_WIDTH = 60
+_MAX_NESTED = 8
+"""Sessions run inside each other no deeper; a log of many that were killed would take quadratic time."""
 _MAX_LINE = 4_000
 """Longer lines are no line of pytest's own, and matching them could take quadratic time."""
 
@@ -78,8 +80,9 @@ def _last_line(session: _Open) -> re.Match[str] | None:
     if not ends or session.captured or _is_unfinished(session, session.lines[ends[0] - 1] if ends[0] else ""):
         return None
     fence = _FENCE.fullmatch(session.lines[ends[0]])
-    is_whole = fence is not None and len(fence[3]) >= len(fence[1]) - 2
-    return _ordered(_SUMMARY.fullmatch(fence[2])) if fence and is_whole else None
+    if fence is None or len(fence[3]) < len(fence[1]) - 2:
+        return None
+    return _possible(session, _ordered(_SUMMARY.fullmatch(fence[2])))
 
 
 def _never_began(session: _Open, lines: list[str]) -> bool:
@@ -103,10 +106,13 @@ class _Open:
     """More came after a final line: perhaps a session without a header goes on around this one, or follows it."""
     previous: str = ""
     captured: bool = False
+    quoted: bool = False
+    """Captured output was shown: lines that look like pytest's own may still be of it."""
     seen: bool = False
     """Whether pytest's own lines came: without a header, what comes before them is no session."""
     stop: str = ""
     internal_error: bool = False
+    progress: Progress = field(default_factory=Progress)
     lines: list[str] = field(default_factory=list)
 
 
@@ -124,13 +130,16 @@ class _Log:
         if not self._stack:
             self._stack.append(_Open(headed=False))
         session = self._stack[-1]
-        if session.final is not None and len(self._stack) > 1 and self._goes_on(self._stack[-2], line):
-            self._stack.pop()
+        if len(self._stack) > 1:
+            self._close(line)
             session = self._stack[-1]
         _advance(session, line)
 
     def last(self) -> _Open | None:
-        """Return the session that the log ends with."""
+        """Return the session that the log ends with; of one whose end was printed by a test, that around it."""
+        for session in self._stack[:-1]:
+            if session.captured and session.final is None and _possible(session, self._stack[-1].final) is None:
+                return session
         return self._stack[-1] if self._stack else None
 
     def _begin(self, line: str) -> None:
@@ -139,36 +148,70 @@ class _Log:
             self._stack.pop()
         self._stack.append(_Open(headed=True, width=len(line)))
 
+    def _close(self, line: str) -> None:
+        """Close the sessions inside the one that the line belongs to."""
+        inner = self._stack[-1]
+        if inner.final is not None:
+            if self._goes_on(self._stack[-2], line):
+                self._stack.pop()
+        elif line.endswith(("s", ")", "=")):
+            around = (
+                at
+                for at, outer in enumerate(self._stack[: min(len(self._stack) - 1, _MAX_NESTED)])
+                if _outlives(outer, inner, line)
+            )
+            del self._stack[next(around, len(self._stack)) + 1 :]
+
     @staticmethod
     def _goes_on(outer: _Open, line: str) -> bool:
         """Return whether the line belongs to the session around one that is over."""
         return _is_evidence(line) or ((outer.headed or outer.seen) and _final_text(line, outer) is not None)
 
 
+def _outlives(outer: _Open, inner: _Open, line: str) -> bool:
+    """Return whether the line ends a session in which one was killed: one of another kind, or with other results."""
+    final = _final_text(line, outer)
+    if final is None or _possible(outer, final) is None:
+        return False
+    if not outer.headed:
+        return inner.state == "short test summary info" and not line.startswith("=")
+    return outer.captured and inner.progress.contradicts(_stated(final))
+
+
 def _advance(session: _Open, line: str) -> None:
     """Take one line of a session: the final line ends it, and pytest's own lines after that show it was a fake."""
     final = _final_of(session, line)
-    if final is not None and (session.final is None or session.doubted):
+    is_better = session.doubted or (final is not None and final["collected"] is not None and not session.seen)
+    if final is not None and (session.final is None or is_better):
         session.doubted = (session.captured and session.final is None) or (session.headed and line[:1] != "=")
         session.final = final
-    elif _is_evidence(line) or (session.doubted and _BLOCK.fullmatch(line)):
-        session.revoked = session.revoked or session.final is not None
+    elif _is_evidence(line) or (session.doubted and (_BLOCK.fullmatch(line) or RESULTS.fullmatch(line))):
+        if session.final is not None:
+            _revoke(session)
         session.final = None
     elif session.final is not None and (_LETTERS.fullmatch(line) or _STOPPED.match(line)):
-        session.doubted = session.revoked = True
+        session.doubted = True
+        _revoke(session)
     if session.final is None:
         _observe(session, line)
     session.previous = line
 
 
+def _revoke(session: _Open) -> None:
+    session.revoked = True
+    session.progress = Progress()
+
+
 def _observe(session: _Open, line: str) -> None:
     session.lines.append(line)
+    if session.state == "progress" and not session.captured:
+        session.progress.feed(line)
     session.seen = session.seen or _is_evidence(line)
     if match := SECTION.fullmatch(line):
         session.state, session.captured = match[1], False
         session.width = session.width or len(line)
     elif _CAPTURED.fullmatch(line):
-        session.captured = True
+        session.captured = session.quoted = True
     elif line.startswith("!") and (fence := _FENCED.fullmatch(line)):
         session.stop, session.captured = fence[2], False
     elif line.startswith("INTERNALERROR>"):
@@ -183,7 +226,12 @@ def _final_of(session: _Open, line: str) -> re.Match[str] | None:
     if not line.endswith(("s", ")", "=")):
         return None
     final = _final_text(line, session)
-    return None if _is_unfinished(session, session.previous) else final
+    return None if _is_unfinished(session, session.previous) else _possible(session, final)
+
+
+def _possible(session: _Open, final: re.Match[str] | None) -> re.Match[str] | None:
+    is_doubtful = session.quoted or not (session.headed or session.progress.names_files)
+    return None if final and is_doubtful and session.progress.contradicts(_stated(final)) else final
 
 
 def _is_unfinished(session: _Open, line: str) -> bool:
@@ -235,13 +283,17 @@ def _report(session: _Open, final: re.Match[str], started_at: datetime | None) -
 def _counts(session: _Open, final: re.Match[str]) -> dict[str, int | None]:
     """Return the counts of a final line; what it leaves out did not happen, except that of a mere collection."""
     counts: dict[str, int | None] = dict.fromkeys(CATEGORIES, 0)
-    collected: str | None = final["collected"]
-    if collected is not None:
+    if final["collected"] is not None:
         counts |= {"deselected": int(final["out"] or 0), "skipped": _skipped_modules(session)}
+    counts |= _stated(final)
+    missing = uncounted(session.lines) if session.final is None else {}
+    return counts | {name: (counts[name] or 0) + number for name, number in missing.items()}
+
+
+def _stated(final: re.Match[str]) -> dict[str, int]:
+    collected: str | None = final["collected"]
     stated = collected.partition(", ")[2] if collected is not None else final["stats"] or ""
-    for number, name in _COUNT.findall(stated):
-        counts[_category(name)] = int(number)
-    return counts
+    return {_category(name): int(number) for number, name in _COUNT.findall(stated)}
 
 
 def _category(name: str) -> str:
@@ -251,7 +303,7 @@ def _category(name: str) -> str:
 def _skipped_modules(session: _Open) -> int | None:
     """Return how many modules a collection skipped, which only its header tells."""
     for line in session.lines:
-        if _COLLECTION.match(line):
+        if COLLECTION.match(line):
             match = re.search(r" / (\d+) skipped", line)
             return int(match[1]) if match else 0
     return None
@@ -267,7 +319,7 @@ def _status(session: _Open, final: re.Match[str], counts: dict[str, int | None])
         return "interrupted"
     if counts["errors"]:
         return None
-    if any((match := _COLLECTION.match(line)) and match[1] == "0" for line in session.lines):
+    if any((match := COLLECTION.match(line)) and match[1] == "0" for line in session.lines):
         return "no_tests"
     return "passed" if (final["collected"] or "no tests")[:8] != "no tests" else None
 

@@ -54,7 +54,7 @@ def parse_json_report(document: Any, name: str) -> ParsedReport:
     for test in tests:
         _test(session, test, name)
     counts, exitcode = session.counts("warnings"), document.get("exitcode")
-    _unknowns(counts, tests)
+    _unknowns(counts, tests, exitcode)
     if "collectors" not in document:
         _without_collectors(counts, tests, exitcode)
     stated = stated_by(document["summary"], name)
@@ -171,13 +171,16 @@ def _lost_worker(session: Session, row: Row, test: dict[str, Any], outcome: str)
         _fail(row, None, stage)
 
 
-def _unknowns(counts: dict[str, int | None], tests: list[dict[str, Any]]) -> None:
+def _unknowns(counts: dict[str, int | None], tests: list[dict[str, Any]], exitcode: object) -> None:
     """Forget what the format loses: how often a test was rerun, and what its subtests reported."""
     outcomes = [test.get("outcome") for test in tests]
     if "rerun" in outcomes:
         counts["rerun"] = None
     if any(outcome == "failed" and _no_phase(test, "failed") for outcome, test in zip(outcomes, tests, strict=True)):
         counts |= {"failed": None, "skipped": None, "xfailed": None}
+    elif any(isinstance(outcome, str) and outcome.startswith("subtests ") for outcome in outcomes):
+        # the last of its subtests gave the test its outcome, and hides what the others reported
+        counts |= {"skipped": None, "xfailed": None} | ({} if exitcode == 0 else {"failed": None})
     for name in ("skipped", "xfailed"):
         if any(outcome == name and _no_phase(test, "skipped") for outcome, test in zip(outcomes, tests, strict=True)):
             counts[name] = None

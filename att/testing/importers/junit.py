@@ -18,9 +18,12 @@ from att.testing.importers.reading import Source, clip, open_source, parse_time,
 __all__ = ["parse_junit_xml"]
 
 _RESULTS: dict[str, Outcome] = {"failure": "failed", "error": "error", "skipped": "skipped"}
+_STATED = ("tests", "failures", "errors", "skipped", "disabled")
 _NOT_RUN = frozenset(("notrun", "disabled", "suppressed", "skipped", "ignored"))
 _ON_TEARDOWN = ("failed on teardown with ", "test teardown failure")
 """How pytest begins the message of an error in teardown: since 6.0, and before."""
+_PYTEST_SUITE = ["name", "errors", "failures", "skipped", "tests", "time", "timestamp", "hostname"]
+"""What pytest writes of a suite, in this order, also where `junit_suite_name` gives it another name."""
 _METADATA = {
     "branch": "branch",
     "git.branch": "branch",
@@ -52,7 +55,7 @@ def parse_junit_xml(source: Source, *, known: Collection[str] | NodeIds = (), tz
     name = source_name(source)
     with open_source(source) as stream:
         raw = read_junit(stream, name)
-    stated = (suite.get("tests") for suite in (raw.root, *raw.suites))
+    stated = (suite.get(key) for suite in (raw.root, *raw.suites) for key in _STATED)
     if not raw.names and any(stamp(value) for value in stated):
         raise Invalid(f"{name} states a number of tests but lists none, so the totals cannot be known.")
     return _Report(raw, known if isinstance(known, NodeIds) else NodeIds(known), tz).build()
@@ -239,7 +242,7 @@ class _Report:
 
 
 def _is_pytest(suite: dict[str, str], root: dict[str, str]) -> bool:
-    return suite.get("name") == "pytest" or root.get("name") == "pytest tests"
+    return suite.get("name") == "pytest" or root.get("name") == "pytest tests" or [*suite] == _PYTEST_SUITE
 
 
 def _outcome(child: Child) -> Outcome:

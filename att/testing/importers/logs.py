@@ -17,9 +17,9 @@ _ESCAPES = re.compile(
     r"|[@-Z\\-_])|[\x00\x08]"
 )
 _SUMMARY = re.compile(
-    r"(?P<prefix>.*?)(?:=+ )?"
+    r"(?P<prefix>.*?)(?:Results \(\d+\.\d+s\):|(?:=+ )?"
     r"(?:no tests|\d+ (?:passed|failed|skipped|deselected|xfailed|xpassed|errors?|warnings?|tests? ))"
-    r".* in \d+\.\d+ ?s.*"
+    r".* in \d+\.\d+ ?s.*)"
 )
 _PROGRESS = ".FEsxXRu,y-"
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
@@ -91,7 +91,7 @@ def _before_header(lines: list[str]) -> str | None:
 def _before_summaries(lines: list[str]) -> Iterator[str]:
     """Yield what stands before each line that looks like the end of a session, the last one first."""
     for line in reversed(lines[-_SAMPLE:]):
-        if len(line) <= _MAX_SUMMARY and " in " in line and (match := _SUMMARY.fullmatch(line)):
+        if len(line) <= _MAX_SUMMARY and (" in " in line or "Results" in line) and (match := _SUMMARY.fullmatch(line)):
             yield match["prefix"]
 
 

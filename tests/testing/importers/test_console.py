@@ -147,18 +147,50 @@ def test_a_bare_summary_after_a_session_with_a_header_is_noise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("letters", "line", "expected"),
     [
-        ("3 passed in 75.20s (0:01:15)", (3, 0, 0, 0, 0, 0)),
-        ("1 failed, 2 passed, 1 warning, 1 error in 90061.00s (1 day, 1:01:01)", (2, 1, 0, 1, 0, 0)),
-        ("5 passed, 2 subtests passed, 1 rerun in 0.10s", (5, 0, 0, 0, 0, 0)),
-        ("no tests ran in 0.01s", (0, 0, 0, 0, 0, 0)),
-        ("4 passed in 1.23 seconds", (4, 0, 0, 0, 0, 0)),
+        ("...", "3 passed in 75.20s (0:01:15)", (3, 0, 0, 0, 0, 0)),
+        (".F.E", "1 failed, 2 passed, 1 warning, 1 error in 90061.00s (1 day, 1:01:01)", (2, 1, 0, 1, 0, 0)),
+        ("R..,,...", "5 passed, 2 subtests passed, 1 rerun in 0.10s", (5, 0, 0, 0, 0, 0)),
+        ("", "no tests ran in 0.01s", (0, 0, 0, 0, 0, 0)),
+        ("....", "4 passed in 1.23 seconds", (4, 0, 0, 0, 0, 0)),
     ],
 )
-def test_a_bare_summary_line_is_read(line: str, expected: tuple[int, ...]) -> None:
-    assert counts(f".....      [100%]\n{line}\n") == expected
+def test_a_bare_summary_line_is_read(letters: str, line: str, expected: tuple[int, ...]) -> None:
+    assert counts(f"{letters}      [100%]\n{line}\n") == expected
     assert counts(line) == expected
+
+
+@pytest.mark.parametrize(
+    "fake", ["7 failed in 0.01s", "3 failed, 2 passed in 1.00s", "no tests ran in 0.01s", "1 passed in 0.01s"]
+)
+def test_a_summary_that_the_letters_of_a_quiet_session_contradict_was_printed_by_others(fake: str) -> None:
+    fenced = f"============================== {fake} =============================="
+    with pytest.raises(Invalid, match="-qq"):
+        parse(f"..      [100%]\n\n{fenced}\n{fake}\n")
+    assert counts(f"..      [ 50%]\n.F      [100%]\n{fake}\n1 failed, 3 passed in 0.10s\n") == (3, 1, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "progress", ["..hello\n.      [100%]", "..!      [100%]", ".uuF      [100%]", "..      [ 50%]"]
+)
+def test_letters_that_may_be_more_than_were_seen_contradict_nothing(progress: str) -> None:
+    assert counts(f"{progress}\n2 failed, 4 passed, 1 skipped, 1 error in 0.10s\n") == (4, 2, 1, 1, 0, 0)
+
+
+def test_a_killed_session_in_the_captured_output_of_a_quiet_one_is_not_its_end() -> None:
+    captured = f"----------------------------- Captured stdout call -----------------------------\n{HEADER}"
+    inner = f"{captured}collected 2 items\n\ntest_i.py .\n"
+    failures = "=================================== FAILURES ===================================\n"
+    end = f"{'=' * 27} short test summary info {'=' * 28}\nFAILED test_o.py::test_i - assert 0\n1 failed in 0.12s\n"
+    assert counts(f"F      [100%]\n{failures}{inner}{end}") == (0, 1, 0, 0, 0, 0)
+    with pytest.raises(Invalid):
+        parse(f"F      [100%]\n{failures}{inner}1 passed in 0.12s\n")
+
+
+def test_a_quiet_collection_ends_with_its_own_line_whatever_was_printed_before() -> None:
+    report = parse("conftest says\n3 passed in 0.1s\ntest_o.py::test_a\n\n1 test collected in 0.01s\n")
+    assert (report.passed, report.failed, report.skipped) == (0, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +286,33 @@ def test_a_session_of_pytest_sugar_ends_with_its_results() -> None:
         parse(log[: log.index("Results")])
 
 
+def test_what_pytest_sugar_does_not_count_is_in_its_header() -> None:
+    sugar = "Test session starts (platform: linux, Python 3.13.0, pytest 9.2.0, pytest-sugar 1.1.1)\n"
+    assert counts(f"{sugar}collected 1 item / 2 errors / 1 skipped\n\nResults (0.15s):\n       1 passed\n") == (
+        1,
+        0,
+        1,
+        2,
+        0,
+        0,
+    )
+    assert counts(f"{sugar}collected 0 items / 2 skipped\n\nResults (0.03s):\n") == (0, 0, 2, 0, 0, 0)
+    stopped = "!!!!!!!!!!!!!!!!!!!! Interrupted: 2 errors during collection !!!!!!!!!!!!!!!!!!!!\n"
+    assert counts(f"{sugar}collected 1 item / 2 errors\n\n{stopped}\nResults (0.48s):\n") == (0, 0, 0, 2, 0, 0)
+    with pytest.raises(Invalid):
+        parse(f"{sugar}collected 1 item\n\nResults (0.48s):\n")
+
+
+def test_a_session_of_pytest_pretty_ends_with_its_results() -> None:
+    assert counts(f"{HEADER}collected 0 items\n\nResults (0.03s):\n        no tests ran\n") == (0, 0, 0, 0, 0, 0)
+    captured = "----------------------------- Captured stdout call -----------------------------\n"
+    fake = "============================== 99 passed in 0.03s ==============================\n"
+    failures = "=================================== FAILURES ===================================\n"
+    end = "Results (0.05s):\n         1 failed\n         2 passed\n"
+    assert counts(f"..F test_o.py:3 test_f - assert 0  [100%]\n{failures}{captured}{fake}{end}") == (2, 1, 0, 0, 0, 0)
+    assert counts(prefixed("worker 7 says: ", f"..F      [100%]\n{end}")) == (2, 1, 0, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -274,6 +333,9 @@ def test_a_log_cut_off_inside_captured_output_is_refused() -> None:
     head = f"{HEADER}collected 2 items\n\ntests/test_o.py FF      [100%]\n\n{failures}"
     with pytest.raises(Invalid, match="cut off"):
         parse(f"{head}{captured}{block}")
+    for session in ("", HEADER):
+        with pytest.raises(Invalid, match=r"cut off|did not finish"):
+            parse(f"{head}{captured.replace(fake, session + fake)}")
     with pytest.raises(Invalid):
         parse("Got:\n    1 passed in 0.10s\n    2 passed in 0.10s\n")
 

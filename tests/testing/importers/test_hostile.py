@@ -139,6 +139,9 @@ def test_json_reports_with_values_of_the_wrong_type(document: Any, data: st.Data
         "\x1b]" * 100_000,
         "tests/test_a.py . [100%]\n" * 50_000,
         "============================= test session starts ==============================\n" * 5_000,
+        "============================= test session starts ==============================\n" * 50_000
+        + "=========================== short test summary info ============================\n"
+        + f"{'=' * 31} 9 passed in 1.0s {'=' * 32}\n" * 20_000,
     ],
     ids=lambda text: text[:12],
 )

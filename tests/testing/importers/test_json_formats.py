@@ -101,6 +101,15 @@ def test_how_many_subtests_failed_as_expected_is_unknown() -> None:
     assert (report.passed, report.skipped, report.xfailed) == (1, 0, None)
 
 
+def test_what_the_subtests_of_a_test_named_after_the_last_one_reported_is_unknown() -> None:
+    stages = {phase: {"outcome": "passed"} for phase in ("setup", "call", "teardown")}
+    test = {"nodeid": "t.py::a", "outcome": "subtests passed", **stages}
+    document = {"exitcode": 1, "summary": {"subtests passed": 1, "total": 1}, "collectors": [], "tests": [test]}
+    report = parse(json.dumps(document))
+    assert (report.passed, report.failed, report.skipped, report.xfailed) == (1, None, None, None)
+    assert parse(json.dumps(document | {"exitcode": 0})).failed == 0
+
+
 def test_how_often_a_test_was_rerun_is_unknown_in_a_json_report() -> None:
     report = parse_pytest_json_report(sample("json-report__rerun-p9.json"))
     assert report.counts["rerun"] is None

@@ -88,8 +88,9 @@ def test_totals_that_a_suite_states_are_not_believed() -> None:
 
 
 def test_totals_without_testcases_are_refused() -> None:
-    with pytest.raises(Invalid, match="lists none"):
-        parse(junit("", 'name="s" tests="7"'))
+    for stated in ('tests="7"', 'tests="0" errors="1"', 'failures="2"'):
+        with pytest.raises(Invalid, match="lists none"):
+            parse(junit("<system-err>boom</system-err>", f'name="s" {stated}'))
 
 
 @pytest.mark.parametrize("text", ["<testsuites/>", '<testsuites tests="0">\n</testsuites>', "<testsuite/>"])
@@ -189,6 +190,12 @@ def test_a_failure_in_call_and_in_teardown_is_one_test_counted_twice() -> None:
 def test_a_test_that_was_interrupted_is_not_a_pass() -> None:
     report = parse_junit_xml(sample("junit__own-kbd-p9.xml"))
     assert (report.passed, report.status, report.tests.columns["name"]) == (1, "interrupted", ["test_a"])
+
+
+def test_a_suite_that_pytest_wrote_under_another_name_is_known_by_its_attributes() -> None:
+    suite = '<testsuite name="mine" errors="0" failures="0" skipped="0" tests="1" time="0.6" timestamp="" hostname="h">'
+    report = parse_junit_xml(f'<testsuites>{suite}<testcase name="a"/><testcase time="0.0"/></testsuite></testsuites>')
+    assert (report.passed, report.status, report.tool) == (1, "interrupted", "pytest")
 
 
 def test_names_become_nodeids_by_the_file_attribute() -> None:
