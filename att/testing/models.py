@@ -104,7 +104,9 @@ class TestOutcome(Model):
 
     nodeid: str
     attempt: int = 1
-    outcome: Outcome = Field(description="The worst of its phases; a failed teardown makes a passed test an error.")
+    outcome: Outcome = Field(
+        description="The worst of its phases and subtests; a failed teardown makes a passed test an error."
+    )
     started_at: Timestamp | None = Field(description="Null when a report does not tell it.")
     worker: str | None = None
     setup: PhaseOutcome | None = None

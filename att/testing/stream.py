@@ -70,6 +70,13 @@ class _Attempt:
     verdicts: list[Outcome] = field(default_factory=list)
     reason: str | None = None
     subtests: int = 0
+    failed_subtests: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of its phases and subtests; an attempt that is run again is that, whatever its subtests said."""
+        worst = min(self.verdicts, key=_WORST_FIRST.index)
+        return "failed" if self.failed_subtests and worst != "rerun" else worst
 
 
 @dataclass
@@ -300,10 +307,11 @@ class StreamState:
         attempt.reason = record.reason or attempt.reason
         self._count(record.category)
         self._keep_failure(record, attempt)
+        outcome = cast("PhaseOutcome", record.outcome if record.outcome in _PHASE_OUTCOMES else "failed")
         if record.subtest is not None:
             attempt.subtests += 1
+            attempt.failed_subtests += _verdict(record.category, outcome) == "failed"
             return
-        outcome = cast("PhaseOutcome", record.outcome if record.outcome in _PHASE_OUTCOMES else "failed")
         attempt.outcomes[record.when] = outcome
         attempt.seconds[record.when] = record.seconds
         attempt.verdicts.append(_verdict(record.category, outcome))
@@ -318,7 +326,7 @@ class StreamState:
         attempt = self._open.pop(number, None)
         if attempt is None or not attempt.verdicts:
             return
-        outcome = min(attempt.verdicts, key=_WORST_FIRST.index)
+        outcome = attempt.outcome
         self.finished += outcome != "rerun"
         self.outcomes.append(
             TestOutcome(

@@ -126,3 +126,21 @@ def test_a_session_that_only_collects_has_not_passed(tmp_path: Path) -> None:
 
     assert (run.returncode, run.status) == (0, "no_tests")
     assert "3 test(s) were collected and none was run" in reason_of(run.state, run.status, run.returncode)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_test_fails_with_its_subtests_and_an_attempt_that_is_run_again_stays_one(
+    environment: str, tmp_path: Path
+) -> None:
+    text = "    def test_b(self):\n        with self.subTest(n=1): self.fail()\n"
+    files = {
+        "test_a.py": f"import unittest\nclass A(unittest.TestCase):\n{text}",
+        "test_c.py": "import unittest, pytest\nclass C(unittest.TestCase):\n"
+        f"    @pytest.mark.flaky(reruns=1)\n{text}        self.fail()\n",
+    }
+    state = run_suite(environment, tmp_path, files).state
+    assert [(outcome.nodeid, outcome.outcome) for outcome in state.outcomes] == [
+        ("test_a.py::A::test_b", "failed"),
+        ("test_c.py::C::test_b", "rerun"),
+        ("test_c.py::C::test_b", "failed"),
+    ]
