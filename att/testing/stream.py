@@ -131,12 +131,15 @@ class StreamState:
         """When the session began."""
         return None if self.session is None else _time(self.session.at)
 
-    @property
-    def duration_seconds(self) -> float | None:
-        """Seconds from the start of the session to its last event."""
+    def duration_seconds(self, at: datetime | None) -> float | None:
+        """Seconds from the start of the session to its end, or to `at` while it has none.
+
+        `at` is the time now, or when the process of a session without an end was gone; None when nobody knows.
+        """
         if self.session is None or self.last_at is None:
             return None
-        return max(0.0, (self.end.at if self.end else self.last_at) - self.session.at)
+        last = self.last_at if at is None else at.timestamp()
+        return max(0.0, (self.end.at if self.end else last) - self.session.at)
 
     @property
     def in_flight(self) -> list[InFlight]:

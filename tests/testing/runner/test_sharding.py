@@ -109,6 +109,17 @@ def test_a_crash_costs_its_own_shard_only(shared: House, tmp_path: Path) -> None
     assert [test.nodeid for test in run.in_flight] == ["test_b.py::test_crashes"]
 
 
+def test_a_shard_that_crashes_has_lasted_until_its_own_end(shared: House, tmp_path: Path) -> None:
+    files = {
+        "test_a.py": "import os, time\ndef test_crashes():\n    time.sleep(1.5)\n    os._exit(3)\n",
+        "test_b.py": "import time\ndef test_lasts(): time.sleep(3)\n",
+    }
+    shared.project(tmp_path, files, "shard-seconds")
+    run = shared.run("shard-seconds", shards=2)
+    seconds = {shard.targets[0]: shard.duration_seconds or 0 for shard in run.shards}
+    assert 1.5 <= seconds["test_a.py"] < 3 <= seconds["test_b.py"] <= (run.duration_seconds or 0)
+
+
 def test_a_crashed_shard_is_told_with_its_own_code(shared: House, tmp_path: Path) -> None:
     crash = "import os\ndef test_crashes(): os._exit(0)\n"
     shared.project(tmp_path, {"test_a.py": "def test_fails(): assert 0\n", "test_b.py": crash}, "whose-code")
