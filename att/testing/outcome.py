@@ -132,11 +132,12 @@ def _how(returncode: int | None) -> str:
 
 def live_run(run: TestRun, state: StreamState, durations: Mapping[str, float] | None = None) -> TestRun:
     """Return the run with what is known while it goes on; `durations` are earlier seconds by nodeid."""
+    at = now()
     return run.model_copy(
         update={
-            **_results(run, state, now()),
+            **_results(run, state, at),
             "progress": state.progress,
-            "eta_seconds": state.eta_seconds(durations or {}),
+            "eta_seconds": state.eta_seconds(durations or {}, at),
             "message": _progress_message(state),
         }
     )

@@ -155,11 +155,11 @@ class StreamState:
             for number, attempt in self._open.items()
         ]
 
-    def eta_seconds(self, durations: Mapping[str, float]) -> float | None:
+    def eta_seconds(self, durations: Mapping[str, float], at: datetime | None = None) -> float | None:
         """Estimate the seconds that are left from earlier durations by nodeid; None when nothing is known.
 
         A test without history counts as the mean of those of this run that have one or have ended; workers share
-        what is left.
+        what is left. Of a test in flight counts what is left of it at the time `at`.
         """
         if self.collected is None or self.ended:
             return None
@@ -169,8 +169,12 @@ class StreamState:
         known = [*expected, *ended.values()]
         if not known:
             return None
-        seconds = sum(expected) + (len(left) - len(expected)) * sum(known) / len(known)
-        return seconds / max(1, self.session.workers if self.session else 1)
+        mean = sum(known) / len(known)
+        seconds = sum(expected) + (len(left) - len(expected)) * mean
+        if at is not None:
+            open_tests = ((self.nodeids[number], at.timestamp() - a.started_at) for number, a in self._open.items())
+            seconds -= sum(min(durations.get(nodeid, mean), max(0.0, elapsed)) for nodeid, elapsed in open_tests)
+        return max(0.0, seconds) / max(1, self.session.workers if self.session else 1)
 
     def update(self, reader: StreamReader) -> list[TestOutcome]:
         """Take in what the reader has; return the outcomes that are new."""

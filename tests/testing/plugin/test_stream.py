@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from att.testing.models import TestOutcome
 from att.testing.outcome import reason_of
+from att.testing.records import Collected, Start
 from att.testing.stream import StreamReader, StreamState
 from tests.support.pytest_envs import ENVIRONMENTS
 from tests.testing.plugin.harness import Finished, run_suite
@@ -87,6 +89,16 @@ def test_the_time_that_is_left_is_that_of_the_tests_of_this_run() -> None:
     state.outcomes = [done("a", 1.0), done("b", 2.0)]
     assert state.eta_seconds(elsewhere) == pytest.approx(2 * 1.5)
     assert state.eta_seconds({"c": 6.0}) == pytest.approx(6 + 3)
+
+
+def test_the_time_that_is_left_shrinks_while_a_test_goes_on() -> None:
+    state = StreamState()
+    state.apply(Collected(event="collected", at=1, count=2, first_id=0, nodeids=["a", "b"]))
+    state.apply(Start(event="start", at=10, id=0))
+
+    left = [state.eta_seconds({"a": 8.0, "b": 2.0}, datetime.fromtimestamp(at, UTC)) for at in (9, 10, 13, 18, 100)]
+
+    assert left == [10, 10, 7, 2, 2]
 
 
 def test_times_go_on_while_a_test_stops_the_clock(tmp_path: Path) -> None:
