@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from att.client.discovery import named_server, published_server
 from att.client.session import Session
@@ -43,6 +46,6 @@ def open_session(url: str | None, token: str | None, data_dir: str | None) -> Se
     return Session(InProcessTransport(workspace), "no server serves it", address=cli_address)
 
 
-def cli_address(name: str, project: str) -> str:
-    """Return the command that a person types for an operation on a project."""
-    return f"`att {REGISTRY[name].cli} {project}`"
+def cli_address(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return the command that a person types for an operation with these arguments."""
+    return f"`att {REGISTRY[name].cli} {shlex.join(str(value) for value in arguments.values())}`"

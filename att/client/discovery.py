@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from att.client.progress import say
 from att.client.runtimefile import ServerFile, att_file, att_files, jupyter_file
 from att.client.session import Session
+from att.client.waiting import Address
 from att.errors import ATTError, Invalid, NotSupported, Unauthenticated, Unavailable
 from att.operations import REGISTRY
 from att.system.models import API_VERSION, SystemHealth
@@ -89,7 +90,7 @@ def open_workspace(data_dir: str | os.PathLike[str] | None, why: str) -> Session
     return Session(InProcessTransport(Workspace(Path(data_dir) if data_dir else None, kind="embedded")), why)
 
 
-def named_server(url: str, token: str | None, why: str, *, address: Callable[[str, str], str] | None = None) -> Session:
+def named_server(url: str, token: str | None, why: str, *, address: Address | None = None) -> Session:
     """Connect to a server that a person has named.
 
     The token is the one given, one in the URL, `ATT_TOKEN`, or the one that a server of this user publishes for
@@ -114,7 +115,7 @@ def _place(url: str) -> tuple[str, str | None, int | None, str]:
     return parts.scheme, host, parts.port, parts.path.rstrip("/")
 
 
-def published_server(data_dir: Path, *, address: Callable[[str, str], str] | None = None) -> Session | None:
+def published_server(data_dir: Path, *, address: Address | None = None) -> Session | None:
     """Connect to the server of this user that serves a data directory, or return None when none does."""
     for file in att_files():
         if file.data_dir is not None and Path(file.data_dir) == data_dir:
@@ -170,7 +171,7 @@ def _verified(
     candidate: Candidate,
     data_dir: str | os.PathLike[str] | None,
     *,
-    address: Callable[[str, str], str] | None = None,
+    address: Address | None = None,
 ) -> Session:
     from att.client.http import HttpTransport
 

@@ -19,7 +19,7 @@ from att.client.progress import say
 from att.client.project import ProjectHandle
 from att.client.remote import remote
 from att.client.transports import Mode, Transport
-from att.client.waiting import Caller, finish, separate
+from att.client.waiting import Address, Caller, finish, separate
 from att.domains import DOMAINS
 from att.errors import ATTError, Conflict, NotFound
 from att.operations import REGISTRY, Operation, operation_of
@@ -49,7 +49,7 @@ class Session:
         transport: Transport,
         why: str = "",
         *,
-        address: Callable[[str, str], str] | None = None,
+        address: Address | None = None,
     ) -> None:
         self.transport = transport
         self.why = why
@@ -182,9 +182,10 @@ class Session:
         return session_html(self)
 
 
-def python_address(name: str, _project: str) -> str:
-    """Return what a person types in Python for an operation."""
-    return f"{REGISTRY[name].python}()"
+def python_address(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return what a person types in Python for an operation with these arguments; `p` is the project."""
+    told = ", ".join(repr(value) for key, value in arguments.items() if key != "project")
+    return f"{REGISTRY[name].python}({told})"
 
 
 def _asking(transport: Transport) -> Callable[[str, Mapping[str, Any]], Any]:

@@ -19,8 +19,10 @@ from att.projects.models import ProjectSetup
 from att.runtime.models import Diagnostics, RuntimeStatus
 from att.terminal import plain
 
-__all__ = ["Caller", "Patience", "finish", "run_arguments", "separate", "wait_for_run", "wait_until"]
+__all__ = ["Address", "Caller", "Patience", "finish", "run_arguments", "separate", "wait_for_run", "wait_until"]
 
+Address = Callable[[str, Mapping[str, Any]], str]
+"""Of an operation's name and its arguments, the project among them: what to type."""
 AnyRun = TypeVar("AnyRun", bound=Run)
 LAST_LINES = 20
 _ENDED = frozenset({"stopped", "exited", "backoff", "crash_loop", "lost"})
@@ -31,8 +33,7 @@ class Caller:
     """Who waits: how it asks for an operation by name, and how it writes one down for a person."""
 
     ask: Callable[[str, Mapping[str, Any]], Any]
-    address: Callable[[str, str], str]
-    """Of an operation's name and a project: what to type."""
+    address: Address
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def wait_until(caller: Caller, begun: RuntimeStatus, goal: str, timeout: float |
     project, status = begun.project, begun
     clock = _Clock(timeout)
     interrupted = (
-        f"{project} goes on starting. Look with {caller.address('runtime.status', project)}, "
-        f"stop it with {caller.address('runtime.stop', project)}."
+        f"{project} goes on starting. Look with {caller.address('runtime.status', {'project': project})}, "
+        f"stop it with {caller.address('runtime.stop', {'project': project})}."
     )
     with _told(interrupted), progress(f"{project} until {goal}") as show:
         while True:
@@ -132,12 +133,12 @@ def _start_failed(caller: Caller, begun: RuntimeStatus, status: RuntimeStatus, g
 
 
 def _not_yet(caller: Caller, status: RuntimeStatus, goal: str, timeout: float | None) -> TimedOut:
-    project = status.project
+    project, of_project = status.project, {"project": status.project}
     unwatched = " Nobody supervises this data directory, so nobody probes." if status.supervised_by is None else ""
     return TimedOut(
         f"{project} is not {goal} after {timeout:g} s and goes on: {_state(status)}.{unwatched} "
-        f"Look with {caller.address('runtime.status', project)} and {caller.address('runtime.logs', project)}, "
-        f"stop it with {caller.address('runtime.stop', project)}.",
+        f"Look with {caller.address('runtime.status', of_project)} and {caller.address('runtime.logs', of_project)}, "
+        f"stop it with {caller.address('runtime.stop', of_project)}.",
         project=project,
         run_id=status.run_id,
         state=status.state,
@@ -151,10 +152,10 @@ def wait_for_run(caller: Caller, run: AnyRun, timeout: float | None = None) -> A
     Raises TimedOut after `timeout` seconds, while it goes on, and the error of its kind when it failed.
     """
     clock = _Clock(timeout)
-    how = (
-        f"Look with {caller.address(run.status_operation, run.project)}, "
-        f"cancel with {caller.address(run.cancel_operation, run.project)}."
+    look, cancel = (
+        caller.address(name, run_arguments(name, run)) for name in (run.status_operation, run.cancel_operation)
     )
+    how = f"Look with {look}, cancel with {cancel}."
     with _told(f"The work on {run.project} goes on. {how}"), progress(run.project) as show:
         while run.state == "running":
             if clock.over:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import configparser
 import json
-import tomllib
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from att.testing.configuration import coverage_settings, pytest_options
 
 __all__ = ["fail_under", "measured_percent"]
 
 _REPORTS = ("coverage.json", "coverage.xml")
-_CONFIGURATIONS = (
-    (".coveragerc", "report"),
-    ("setup.cfg", "coverage:report"),
-    ("tox.ini", "coverage:report"),
-)
+_KINDS = ("json", "xml")
 
 
 def measured_percent(root: Path, arguments: Sequence[str], since: float) -> float | None:
     """Return the percent of the newest report that was written after `since` (seconds since the epoch), or None.
 
-    Looks for coverage.json and coverage.xml in the project's folder, and where pytest-cov was told to put them.
+    Looks for coverage.json and coverage.xml in the project's folder, where pytest-cov was told to put them, and
+    inside the project where its configuration puts them.
     """
     found = [(path.stat().st_mtime, path) for path in _candidates(root, arguments) if path.is_file()]
     for _, path in sorted((pair for pair in found if pair[0] >= since), reverse=True):
@@ -34,19 +31,36 @@ def measured_percent(root: Path, arguments: Sequence[str], since: float) -> floa
 
 def fail_under(root: Path, arguments: Sequence[str]) -> float | None:
     """Return the percent that the project asks of its coverage, or None when it asks none."""
-    asked = [_number(value) for value in _values("--cov-fail-under", arguments)]
-    return next((value for value in (*reversed(asked), *_configured(root)) if value), None)
+    asked = [*_values("--cov-fail-under", pytest_options(root)), *_values("--cov-fail-under", arguments)]
+    numbers = (_number(value) for value in (*reversed(asked), *coverage_settings(root, "report", "fail_under")))
+    return next((number for number in numbers if number), None)
 
 
-def _candidates(root: Path, arguments: Sequence[str]) -> Iterable[Path]:
+def _candidates(root: Path, arguments: Sequence[str]) -> Iterator[Path]:
     yield from (root / name for name in _REPORTS)
-    for value in _values("--cov-report", arguments):
+    yield from (root / place for place in _places(arguments))
+    top = root.resolve()
+    for place in _configured_places(root):
+        path = (root / place).resolve()
+        if path.is_relative_to(top):
+            yield path
+
+
+def _configured_places(root: Path) -> Iterator[str]:
+    yield from _places(pytest_options(root))
+    for kind in _KINDS:
+        yield from (str(place) for place in coverage_settings(root, kind, "output") if place)
+
+
+def _places(options: Sequence[str]) -> Iterator[str]:
+    """Yield where options of pytest-cov put a report."""
+    for value in _values("--cov-report", options):
         kind, _, place = value.partition(":")
-        if kind in ("json", "xml") and place:
-            yield root / place
+        if kind in _KINDS and place:
+            yield place
 
 
-def _values(option: str, arguments: Sequence[str]) -> Iterable[str]:
+def _values(option: str, arguments: Sequence[str]) -> Iterator[str]:
     for index, argument in enumerate(arguments):
         if argument == option and index + 1 < len(arguments):
             yield arguments[index + 1]
@@ -56,28 +70,23 @@ def _values(option: str, arguments: Sequence[str]) -> Iterable[str]:
 
 def _percent(path: Path) -> float | None:
     try:
-        if path.suffix == ".json":
-            return float(json.loads(path.read_bytes())["totals"]["percent_covered"])
-        # The first element is the root: nothing that a hostile file declares is ever expanded.
-        _, root = next(iter(ET.iterparse(path, events=("start",))))  # noqa: S314
-        return 100 * float(root.attrib["line-rate"]) if root.tag == "coverage" else None
+        with path.open("rb") as file:
+            if file.peek(64).lstrip().startswith(b"{"):
+                return float(json.load(file)["totals"]["percent_covered"])
+            # The first element is the root: nothing that a hostile file declares is ever expanded.
+            _, root = next(iter(ET.iterparse(file, events=("start",))))  # noqa: S314
+            return _xml_percent(root.attrib) if root.tag == "coverage" else None
     except (OSError, ValueError, KeyError, TypeError, StopIteration, ET.ParseError):
         return None
 
 
-def _configured(root: Path) -> Iterable[float | None]:
-    for name, section in _CONFIGURATIONS:
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read(root / name, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            continue
-        yield _number(parser.get(section, "fail_under", fallback=None))
-    try:
-        tool = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
-        yield _number(tool.get("coverage", {}).get("report", {}).get("fail_under"))
-    except (OSError, ValueError, AttributeError):
-        return
+def _xml_percent(told: Mapping[str, str]) -> float:
+    """Return coverage's own percent, in which branches count as lines do; else the rate of lines."""
+    if not {"lines-covered", "lines-valid"} <= told.keys():
+        return 100 * float(told["line-rate"])
+    covered = int(told["lines-covered"]) + int(told.get("branches-covered", 0))
+    valid = int(told["lines-valid"]) + int(told.get("branches-valid", 0))
+    return 100 * covered / valid if valid else 100 * float(told["line-rate"])
 
 
 def _number(value: object) -> float | None:

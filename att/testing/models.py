@@ -61,7 +61,8 @@ class TestRequest(Model):
     env: dict[str, str] = Field(default_factory=dict, description="More environment variables.")
     timeout: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Of the suite, in seconds.")
     shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = Field(
-        default=1, description="Pytest processes among which whole files are divided by their historic duration."
+        default=1,
+        description="Pytest processes among which files, or the tests of a long one, are divided by historic duration.",
     )
     executor: Executor = Field(default="local", description="Where the shards run.")
     scheduler: str | None = Field(default=None, description="Address of the Dask scheduler.")
@@ -104,7 +105,9 @@ class TestOutcome(Model):
 
     nodeid: str
     attempt: int = 1
-    outcome: Outcome = Field(description="The worst of its phases; a failed teardown makes a passed test an error.")
+    outcome: Outcome = Field(
+        description="The worst of its phases and subtests; a failed teardown makes a passed test an error."
+    )
     started_at: Timestamp | None = Field(description="Null when a report does not tell it.")
     worker: str | None = None
     setup: PhaseOutcome | None = None
@@ -166,7 +169,7 @@ class TestShard(Model):
     __test__ = False
 
     index: int = Field(description="From 0.")
-    targets: list[str] = Field(description="The files that it runs, or the named tests in them.")
+    targets: list[str] = Field(description="The files that it runs, or the classes and tests in them.")
     tests: int = Field(description="Tests that were assigned to it.")
     expected_seconds: float | None = Field(default=None, description="From earlier runs; null without history.")
     finished: int = 0

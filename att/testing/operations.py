@@ -50,7 +50,7 @@ Shards = Annotated[
     Field(
         ge=1,
         le=MOST_SHARDS,
-        description="Pytest processes among which whole files are divided by their historic duration.",
+        description="Pytest processes among which files, or the tests of a long one, are divided by historic duration.",
     ),
 ]
 Scheduler = Annotated[

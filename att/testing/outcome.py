@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from att.models import RunState
+from att.models import RunState, now
 from att.testing.models import MOST_FAILURES, TestEnvironment, TestRun, TestStatus
 from att.testing.stream import StreamState
 
@@ -132,11 +132,12 @@ def _how(returncode: int | None) -> str:
 
 def live_run(run: TestRun, state: StreamState, durations: Mapping[str, float] | None = None) -> TestRun:
     """Return the run with what is known while it goes on; `durations` are earlier seconds by nodeid."""
+    at = now()
     return run.model_copy(
         update={
-            **_results(run, state),
+            **_results(run, state, at),
             "progress": state.progress,
-            "eta_seconds": state.eta_seconds(durations or {}),
+            "eta_seconds": state.eta_seconds(durations or {}, at),
             "message": _progress_message(state),
         }
     )
@@ -156,7 +157,7 @@ def finished_run(
     ended: RunState = "succeeded" if status == "passed" else "cancelled" if status == "cancelled" else "failed"
     return run.model_copy(
         update={
-            **_results(run, state),
+            **_results(run, state, ended_at),
             "state": ended,
             "status": status,
             "ended_at": ended_at,
@@ -172,7 +173,7 @@ def finished_run(
     )
 
 
-def _results(run: TestRun, state: StreamState) -> dict[str, Any]:
+def _results(run: TestRun, state: StreamState, at: datetime | None) -> dict[str, Any]:
     counts = state.counts
     subtests = {name: number for name, number in counts.items() if name.startswith("subtests ")}
     named = _NAMED_COUNTS | {"warnings"} | set(subtests)
@@ -185,10 +186,17 @@ def _results(run: TestRun, state: StreamState) -> dict[str, Any]:
         "collected": state.collected,
         "finished": state.finished,
         "in_flight": state.in_flight,
-        "duration_seconds": state.duration_seconds,
+        "duration_seconds": _duration(run, state, at),
         "failures": state.failures[:MOST_FAILURES],
         "environment": _environment(run.environment or TestEnvironment(), state),
     }
+
+
+def _duration(run: TestRun, state: StreamState, at: datetime | None) -> float | None:
+    """Return the seconds until `at` of a run that has no end; without a session it began with its process."""
+    if state.session is not None or at is None:
+        return state.duration_seconds(at)
+    return max(0.0, (at - run.started_at).total_seconds())
 
 
 def _environment(environment: TestEnvironment, state: StreamState) -> TestEnvironment:

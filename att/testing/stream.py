@@ -70,6 +70,13 @@ class _Attempt:
     verdicts: list[Outcome] = field(default_factory=list)
     reason: str | None = None
     subtests: int = 0
+    failed_subtests: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of its phases and subtests; an attempt that is run again is that, whatever its subtests said."""
+        worst = min(self.verdicts, key=_WORST_FIRST.index)
+        return "failed" if self.failed_subtests and worst != "rerun" else worst
 
 
 @dataclass
@@ -124,12 +131,15 @@ class StreamState:
         """When the session began."""
         return None if self.session is None else _time(self.session.at)
 
-    @property
-    def duration_seconds(self) -> float | None:
-        """Seconds from the start of the session to its last event."""
+    def duration_seconds(self, at: datetime | None) -> float | None:
+        """Seconds from the start of the session to its end, or to `at` while it has none.
+
+        `at` is the time now, or when the process of a session without an end was gone; None when nobody knows.
+        """
         if self.session is None or self.last_at is None:
             return None
-        return max(0.0, (self.end.at if self.end else self.last_at) - self.session.at)
+        last = self.last_at if at is None else at.timestamp()
+        return max(0.0, (self.end.at if self.end else last) - self.session.at)
 
     @property
     def in_flight(self) -> list[InFlight]:
@@ -145,11 +155,11 @@ class StreamState:
             for number, attempt in self._open.items()
         ]
 
-    def eta_seconds(self, durations: Mapping[str, float]) -> float | None:
+    def eta_seconds(self, durations: Mapping[str, float], at: datetime | None = None) -> float | None:
         """Estimate the seconds that are left from earlier durations by nodeid; None when nothing is known.
 
         A test without history counts as the mean of those of this run that have one or have ended; workers share
-        what is left.
+        what is left. Of a test in flight counts what is left of it at the time `at`.
         """
         if self.collected is None or self.ended:
             return None
@@ -159,8 +169,12 @@ class StreamState:
         known = [*expected, *ended.values()]
         if not known:
             return None
-        seconds = sum(expected) + (len(left) - len(expected)) * sum(known) / len(known)
-        return seconds / max(1, self.session.workers if self.session else 1)
+        mean = sum(known) / len(known)
+        seconds = sum(expected) + (len(left) - len(expected)) * mean
+        if at is not None:
+            open_tests = ((self.nodeids[number], at.timestamp() - a.started_at) for number, a in self._open.items())
+            seconds -= sum(min(durations.get(nodeid, mean), max(0.0, elapsed)) for nodeid, elapsed in open_tests)
+        return max(0.0, seconds) / max(1, self.session.workers if self.session else 1)
 
     def update(self, reader: StreamReader) -> list[TestOutcome]:
         """Take in what the reader has; return the outcomes that are new."""
@@ -300,10 +314,11 @@ class StreamState:
         attempt.reason = record.reason or attempt.reason
         self._count(record.category)
         self._keep_failure(record, attempt)
+        outcome = cast("PhaseOutcome", record.outcome if record.outcome in _PHASE_OUTCOMES else "failed")
         if record.subtest is not None:
             attempt.subtests += 1
+            attempt.failed_subtests += _verdict(record.category, outcome) == "failed"
             return
-        outcome = cast("PhaseOutcome", record.outcome if record.outcome in _PHASE_OUTCOMES else "failed")
         attempt.outcomes[record.when] = outcome
         attempt.seconds[record.when] = record.seconds
         attempt.verdicts.append(_verdict(record.category, outcome))
@@ -318,7 +333,7 @@ class StreamState:
         attempt = self._open.pop(number, None)
         if attempt is None or not attempt.verdicts:
             return
-        outcome = min(attempt.verdicts, key=_WORST_FIRST.index)
+        outcome = attempt.outcome
         self.finished += outcome != "rerun"
         self.outcomes.append(
             TestOutcome(

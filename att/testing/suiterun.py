@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from att.errors import NotFound
+from att.models import now
 from att.runtime.rundir import RunDirectory
 from att.testing.driver.orders import Plan, Result, collect_stream, shard_stream
 from att.testing.models import TestFailure, TestRun, TestShard
@@ -22,6 +24,7 @@ _SETTLED = "test.json"
 _LIVE_FAILURES = 10
 _LIVE_TEXT = 2_000
 _FAILURE_BYTES = 1 << 20
+_T = TypeVar("_T")
 
 
 class SuiteRun:
@@ -131,7 +134,8 @@ class SuiteRun:
                 return self._final(state)
             run = live_run(self.begun, state, durations)
         left = "" if run.eta_seconds is None else f", about {_span(run.eta_seconds)} left"
-        update = {"message": run.message + left, "shards": self._shard_values(None), "failures": _short(run.failures)}
+        shards = self._shard_values(None, now())
+        update = {"message": run.message + left, "shards": shards, "failures": _short(run.failures)}
         return run.model_copy(update=update)
 
     def _final(self, state: StreamState) -> TestRun:
@@ -152,7 +156,7 @@ class SuiteRun:
             timed_out=result is not None and result.timed_out,
             cancelled=stopped,
         )
-        more: dict[str, object] = {"shards": self._shard_values(result), "failures": _bounded(final.failures)}
+        more: dict[str, object] = {"shards": self._shard_values(result, ended_at), "failures": _bounded(final.failures)}
         if result is not None:
             if final.status == "crashed":
                 more |= self._crashed_shard(state, result)
@@ -168,11 +172,12 @@ class SuiteRun:
                 return {"message": reason_of(state, "crashed", code, index)}
         return {}
 
-    def _shard_values(self, result: Result | None) -> list[TestShard]:
+    def _shard_values(self, result: Result | None, at: datetime) -> list[TestShard]:
+        """Return the shards as they are, or were, at a time; what ended before knows when."""
         plan = self._plan
         if plan is None:
             return []
-        codes, workers = (result.shards, result.workers) if result is not None else ([], [])
+        codes, workers, ended = (result.shards, result.workers, result.ended) if result is not None else ([], [], [])
         return [
             TestShard(
                 index=index,
@@ -183,9 +188,9 @@ class SuiteRun:
                 passed=state.counts.get("passed", 0),
                 failed=state.counts.get("failed", 0),
                 errors=state.counts.get("error", 0),
-                duration_seconds=state.duration_seconds,
-                returncode=codes[index] if index < len(codes) else None,
-                worker=workers[index] if index < len(workers) else None,
+                duration_seconds=state.duration_seconds(_moment(_at(ended, index)) or at),
+                returncode=_at(codes, index),
+                worker=_at(workers, index),
             )
             for index, state in enumerate(self.shards)
         ]
@@ -201,7 +206,16 @@ def _stream(path: Path) -> tuple[StreamReader, StreamState]:
 
 
 def _last_moment(state: StreamState, begun: TestRun) -> datetime:
-    return begun.started_at if state.last_at is None else datetime.fromtimestamp(state.last_at, UTC)
+    return _moment(state.last_at) or begun.started_at
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _at(values: Sequence[_T | None], index: int) -> _T | None:
+    """Return the value of a shard; None when the driver was gone before it could tell it."""
+    return values[index] if index < len(values) else None
 
 
 def _coverage(final: TestRun, result: Result) -> dict[str, object]:

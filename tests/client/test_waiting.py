@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from att.cli.connection import cli_address
+from att.cli.parser import build_parser
 from att.client.session import python_address
 from att.client.waiting import Caller, Patience, finish, separate, wait_for_run, wait_until
 from att.errors import Invalid, SetupFailed, StartFailed, TimedOut
@@ -15,6 +18,7 @@ from att.operations import REGISTRY, operation_of
 from att.projects.models import ProjectSetup
 from att.runtime.models import Diagnosis, Diagnostics, ExitRecord, LogLine, RuntimeStatus
 from att.runtime.operations import RuntimeOperations
+from att.testing.models import TestRun
 
 START = operation_of(RuntimeOperations.start)
 
@@ -115,6 +119,29 @@ def test_a_run_that_takes_too_long_goes_on() -> None:
     answers = Answers(project_setup=[_setup("running", message="Installing")])
     with pytest.raises(TimedOut, match=r"Installing\. Look with p\.setup\(\), cancel with p\.cancel_setup\(\)"):
         wait_for_run(answers.caller, _setup("running"), 0.05)
+
+
+def _suite(state: str) -> TestRun:
+    return TestRun(project="demo", run_id="20260102-030405-ab", state=state, started_at=now())
+
+
+def test_a_run_of_many_is_told_with_its_id_as_python_and_the_command_take_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = Answers(test_status=[_suite("running")])
+    with pytest.raises(TimedOut) as caught:
+        wait_for_run(answers.caller, _suite("running"), 0.05)
+    assert "p.tests.status('20260102-030405-ab'), cancel with p.tests.cancel('20260102-030405-ab')." in str(
+        caught.value
+    )
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_run(Caller(Answers(test_status=[KeyboardInterrupt()]), cli_address), _suite("running"))
+    commands = capsys.readouterr().err.split("`")[1::2]
+    parsed = [build_parser().parse_args(shlex.split(command)[1:]) for command in commands]
+    assert [(p.operation.name, p.project, p.run) for p in parsed] == [
+        ("test.status", "demo", "20260102-030405-ab"),
+        ("test.cancel", "demo", "20260102-030405-ab"),
+    ]
 
 
 def test_what_the_caller_acts_on_is_parted_from_the_rest() -> None:

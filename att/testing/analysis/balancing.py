@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import pandas as pd
 from att.errors import Invalid
 from att.testing.analysis.executions import attempts
 from att.testing.analysis.frames import OUTCOMES, TEXT
+from att.testing.sharing import beyond_share, longest_first
 
 __all__ = ["Together", "balance", "balanced", "check_shards"]
 
@@ -77,7 +77,8 @@ def balanced(
     overhead = past["overhead"].reindex(wanted).fillna(0).to_numpy()
     group = _groups(table["nodeid"], table["expected_seconds"].to_numpy(), overhead, n, together)
     load = table["expected_seconds"].groupby(group, sort=False).sum()
-    table.insert(0, "shard", _longest_first(load, n).reindex(group).to_numpy(dtype=np.int64))
+    place = pd.Series(longest_first(zip(load.index, load, strict=True), n), dtype="int64") + 1
+    table.insert(0, "shard", place.reindex(group).to_numpy(dtype=np.int64))
     return table.sort_values("shard", kind="stable", ignore_index=True)
 
 
@@ -109,15 +110,5 @@ def _groups(nodeid: pd.Series[Any], seconds: Any, overhead: Any, n: int, togethe
         raise Invalid(f"together is auto, file, class or test, not {together!r}.")
     total = pd.Series(seconds).groupby(file).transform("sum").to_numpy()
     costs = pd.Series(overhead).groupby(file).transform("sum").to_numpy()
-    keep = (costs > _COSTLY_SETUP_SHARE * total) & (costs > _COSTLY_SETUP_SECONDS) & (total <= seconds.sum() / n)
-    return np.where(keep, file, nodeid.to_numpy(dtype=object))
-
-
-def _longest_first(load: pd.Series[Any], n: int) -> pd.Series[Any]:
-    shards = [(0.0, shard) for shard in range(1, n + 1)]
-    place = {}
-    for group, seconds in load.sort_values(ascending=False, kind="stable").items():
-        taken, shard = shards[0]
-        heapq.heapreplace(shards, (taken + seconds, shard))
-        place[group] = shard
-    return pd.Series(place, dtype="int64")
+    costly = (costs > _COSTLY_SETUP_SHARE * total) & (costs > _COSTLY_SETUP_SECONDS)
+    return np.where(costly & ~beyond_share(total, seconds.sum(), n), file, nodeid.to_numpy(dtype=object))

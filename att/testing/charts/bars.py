@@ -15,6 +15,7 @@ from att.testing.analysis.durations import slowest as slowest_table
 from att.testing.analysis.executions import ordered_runs
 from att.testing.analysis.grouping import failure_groups, identified
 from att.testing.charts.parts import (
+    bin_width,
     bins,
     counted,
     date_ticks,
@@ -157,6 +158,6 @@ def _draw_times(ax: Axes, runs: pd.DataFrame, failed: pd.DataFrame, top: pd.Data
     ax.set_xlim(-1 if last > 3 else -2, last + 1 if last > 3 else last + 2)
     date_ticks(ax, list(runs["started_at"].groupby(column).min()), most=5)
     ax.tick_params(labelleft=False)
-    per = -(-len(runs) // (last + 1))
-    text = "When: a dot is a run" if per == 1 else f"When: a dot is {per} runs, the larger the more of them it hit"
+    per = bin_width(len(runs), _MOST_COLUMNS)
+    text = "When: a dot is a run" if per == 1 else f"When: a dot is {per:,} runs, larger the more it hit"
     ax.set_title(text, loc="left", size=9.5, color=theme.muted, pad=6)

@@ -18,6 +18,7 @@ from att.testing.analysis.flakiness import flaky, outages
 from att.testing.analysis.frames import OUTCOMES
 from att.testing.charts.parts import (
     Chart,
+    bin_width,
     bins,
     counted,
     date_ticks,
@@ -55,7 +56,7 @@ def heatmap(runs: pd.DataFrame, results: pd.DataFrame, *, limit: int = 25, theme
     rows = _rows(runs, results, e, limit)
     column = bins(len(e.runs), _MOST_COLUMNS)
     chart = new_chart(theme, 1.35 + 0.27 * max(len(rows), 3))
-    header(chart, "Tests by runs", _subtitle(e, rows, column))
+    header(chart, "Tests by runs", _subtitle(e, rows))
     ax = chart.subplots()
     shown = _draw_cells(ax, e, rows, column, chart.theme)
     out = np.flatnonzero(e.runs["run_id"].isin(outages(runs, results)["run_id"]).to_numpy())
@@ -80,8 +81,8 @@ def _rows(runs: pd.DataFrame, results: pd.DataFrame, e: Executions, limit: int) 
     return rows.assign(label=short_labels(list(names)))[["test", "label", "score", "fails"]].reset_index(drop=True)
 
 
-def _subtitle(e: Executions, rows: pd.DataFrame, column: npt.NDArray[np.int64]) -> str:
-    width = -(-len(column) // (int(column.max()) + 1))
+def _subtitle(e: Executions, rows: pd.DataFrame) -> str:
+    width = bin_width(len(e.runs), _MOST_COLUMNS)
     size = f"{counted(len(e.runs), 'run')}, {span_text(e.runs['started_at'])}"
     cells = "one column a run" if width == 1 else f"a column is {width} runs, filled by the share that failed"
     tests = f"{len(rows)} of {len(e.tests):,} tests"

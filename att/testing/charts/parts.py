@@ -24,6 +24,7 @@ from att.testing.charts.theme import STYLES, Theme, ThemeName, theme_named
 
 __all__ = [
     "Chart",
+    "bin_width",
     "bins",
     "counted",
     "date_ticks",
@@ -206,8 +207,16 @@ def span_text(times: pd.Series[Any]) -> str:
 
 
 def bins(size: int, most: int) -> npt.NDArray[np.int64]:
-    """Number `size` elements in order so that neighbours share a number and at most `most` numbers are used."""
-    return np.arange(size, dtype=np.int64) * min(size, most) // max(size, 1)
+    """Number `size` elements in order so that neighbours share a number and at most `most` numbers are used.
+
+    All numbers but the last are shared by equally many, `bin_width`.
+    """
+    return np.arange(size, dtype=np.int64) // bin_width(size, most)
+
+
+def bin_width(size: int, most: int) -> int:
+    """Return how many elements share one of the numbers of `bins`."""
+    return max(1, -(-size // most))
 
 
 def date_ticks(ax: Axes, times: Sequence[pd.Timestamp], most: int = 8) -> None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from att.errors import Invalid
 from att.testing.analysis.breakage import timeline
 from att.testing.analysis.executions import executions
 from att.testing.analysis.statistics import ChangePoint, change_point
@@ -40,13 +41,14 @@ def duration(runs: pd.DataFrame, results: pd.DataFrame, nodeid: str, *, theme: T
 
     Up to 400 executions have a mark each; of more, only those that did not pass have one, and the others are a band
     from the 10 % to the 90 % quantile around their median. The change point is that of the passing executions
-    (`change_point`). Raises `NotFound` with close names for a nodeid that no run knows; on an empty history it draws
-    what to do.
+    (`change_point`). Raises `NotFound` with close names for a nodeid that no run knows, and `Invalid` for one that
+    several projects have; on an empty history it draws what to do.
     """
     title = shorten(nodeid, 84)
     if not len(executions(runs, results).row):
         return empty_chart(theme, title, "No duration has been recorded yet.", "Start a run with p.tests.run().")
     life = timeline(runs, results, nodeid)
+    _check_project(life, nodeid)
     timed = life[life["duration_seconds"].notna() & (life["outcome"] != "skipped")].reset_index(drop=True)
     if timed.empty:
         return empty_chart(theme, title, "This test has never been executed.", "It was skipped in every run.")
@@ -63,6 +65,17 @@ def duration(runs: pd.DataFrame, results: pd.DataFrame, nodeid: str, *, theme: T
     date_ticks(ax, list(timed["started_at"]))
     legend(chart, outcome_handles(chart.theme, shown, marks=True))
     return chart
+
+
+def _check_project(life: pd.DataFrame, nodeid: str) -> None:
+    """Raise `Invalid` when tests of several projects bear the name: they have nothing to do with each other."""
+    projects = sorted(life["project"].unique()) if "project" in life else []
+    if len(projects) > 1:
+        raise Invalid(
+            f"{nodeid} is a test of {', '.join(projects)}; choose one first, as in "
+            f"h.select(project={projects[0]!r}).plot.duration({nodeid!r}).",
+            projects=projects,
+        )
 
 
 def _subtitle(timed: pd.DataFrame, change: ChangePoint | None) -> str:

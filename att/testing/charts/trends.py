@@ -17,6 +17,7 @@ from att.testing.analysis.statistics import wilson
 from att.testing.analysis.times import periods
 from att.testing.charts.parts import (
     Chart,
+    bin_width,
     bins,
     counted,
     date_ticks,
@@ -90,7 +91,7 @@ def _grouping(times: pd.Series[Any]) -> tuple[str, pd.Series[Any]]:
             group = periods(times, freq)
             if group.nunique() <= _MOST_BARS:
                 return f"a bar is the mean run of a {name}", group
-    return f"a bar is the mean of {-(-len(times) // _MOST_BARS)} runs", pd.Series(bins(len(times), _MOST_BARS))
+    return f"a bar is the mean of {bin_width(len(times), _MOST_BARS)} runs", pd.Series(bins(len(times), _MOST_BARS))
 
 
 def _draw_rate(ax: Axes, table: pd.DataFrame, theme: Theme) -> None:

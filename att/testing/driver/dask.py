@@ -64,6 +64,7 @@ def _on_cluster(client: Any, orders: Orders, folder: Path, ladder: Ladder, wake:
         ladder.timed_out,
         ladder.stopped,
         shards=codes,
+        ended=[done.get("ended_at") for done in ended],
         workers=[done.get("worker") for done in ended],
         error=errors[0] if errors else None,
     )

@@ -28,10 +28,15 @@ class Suite:
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
             list(command), cwd=cwd, env=env, stdin=subprocess.DEVNULL, process_group=0
         )
+        self.ended_at: float | None = None
+        """When it was first seen to be gone, in seconds since the epoch."""
 
     @property
     def running(self) -> bool:
-        return self.process.poll() is None
+        if self.process.poll() is None:
+            return True
+        self.ended_at = self.ended_at or time.time()
+        return False
 
     @property
     def returncode(self) -> int | None:
@@ -121,7 +126,7 @@ class Ladder:
 
     def until_ended(self, suites: Sequence[Suite], wake: Wake) -> None:
         """Wait until every process has ended, whatever that takes."""
-        while any(suite.running for suite in suites):
+        while [suite for suite in suites if suite.running]:  # each is looked at, for when it ended
             self.climb(suites)
             if wake.wait(self.pause):
                 self.stop()

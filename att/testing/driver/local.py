@@ -63,8 +63,8 @@ def _divided(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result
         for index, targets in enumerate(plan.targets)
     ]
     ladder.until_ended(suites, wake)
-    codes = [suite.returncode for suite in suites]
-    return Result(worst(codes), time.time(), ladder.timed_out, ladder.stopped, shards=codes)
+    codes, ended = [suite.returncode for suite in suites], [suite.ended_at for suite in suites]
+    return Result(worst(codes), time.time(), ladder.timed_out, ladder.stopped, shards=codes, ended=ended)
 
 
 def collect(orders: Orders, folder: Path, ladder: Ladder, wake: Wake) -> Result | None:

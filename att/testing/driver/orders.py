@@ -72,6 +72,8 @@ class Result:
     collect_only: bool = False
     """A divided run ended before the shards began."""
     shards: list[int | None] = field(default_factory=list)
+    ended: list[float | None] = field(default_factory=list)
+    """When the pytest of each shard was gone; None when nobody saw it."""
     workers: list[str | None] = field(default_factory=list)
     coverage_percent: float | None = None
     fail_under: float | None = None

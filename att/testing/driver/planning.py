@@ -1,18 +1,24 @@
-"""Divide the collected tests among shards: whole files, the longest first, each to the shard with the least to do."""
+"""Divide the collected tests among shards: whole files, and the parts of a file that is too long for one shard."""
 
 from __future__ import annotations
 
-import heapq
 import json
 import os
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from att.testing.driver.orders import Plan
+from att.testing.sharing import beyond_share, longest_first
 
 __all__ = ["Collection", "collected_tests", "plan_shards", "worst"]
+
+_WORTH_SECONDS = 1.0
+"""A shorter file is not divided: starting another pytest takes as long."""
+_NAME = re.compile(r"::[\w.]+(?=::|\[|$)")
+_TooLong = Callable[[Sequence[str]], bool]
 
 
 class Collection:
@@ -21,6 +27,7 @@ class Collection:
     def __init__(self, rootdir: str, nodeids: Sequence[str], skipped: Sequence[str]) -> None:
         self.rootdir = rootdir
         self.files: dict[str, list[str]] = {}
+        self.partly_skipped = {nodeid.partition("::")[0] for nodeid in skipped}
         for nodeid in nodeids:
             self.files.setdefault(nodeid.partition("::")[0], []).append(nodeid)
         for nodeid in skipped:  # a file that skips itself has no tests, and counts as skipped
@@ -53,25 +60,63 @@ def plan_shards(
 ) -> Plan:
     """Return the plan: at most `shards` shards, none of them empty.
 
-    A test without history counts as the mean of the others. The largest shard takes at most 4/3 - 1/(3n) of the best
-    possible time (longest processing time first; SIAM Journal on Applied Mathematics 17 (1969)).
+    A test without history counts as the mean of the others. Files stay whole, except one of which the history says
+    that it takes more than a shard's share: its classes are handed out, and of one that is still too long its tests.
     """
     known = [durations[nodeid] for tests in collection.files.values() for nodeid in tests if nodeid in durations]
     mean = sum(known) / len(known) if known else 1.0
-    load = {file: sum(durations.get(test, mean) for test in tests) for file, tests in collection.files.items()}
-    heap = [(0.0, 0, index) for index in range(shards)]
-    parts: dict[int, list[str]] = defaultdict(list)
-    for file in sorted(load, key=lambda name: -load[name]):
-        seconds, files, index = heap[0]
-        heapq.heapreplace(heap, (seconds + load[file], files + 1, index))
-        parts[index].append(file)
-    filled = [parts[index] for index in sorted(parts)]
+
+    def seconds(tests: Sequence[str]) -> float:
+        return sum(durations.get(test, mean) for test in tests)
+
+    total = sum(seconds(tests) for tests in collection.files.values())
+
+    def too_long(tests: Sequence[str]) -> bool:
+        load = seconds(tests)
+        return bool(known) and load > _WORTH_SECONDS and bool(beyond_share(load, total, shards))
+
     named = _named_tests(cwd, targets)
+    pieces = dict(_pieces(collection, named, too_long))
+    place = longest_first(((name, seconds(tests)) for name, tests in pieces.items()), shards)
+    filled = [[name for name in pieces if place[name] == shard] for shard in sorted(set(place.values()))]
     return Plan(
-        targets=[[word for file in files for word in _words(collection, file, cwd, named)] for files in filled],
-        tests=[sum(len(collection.files[file]) for file in files) for files in filled],
-        expected_seconds=[round(sum(load[f] for f in files), 3) if known else None for files in filled],
+        targets=[[word for name in names for word in _words(collection, name, cwd, named)] for names in filled],
+        tests=[sum(len(pieces[name]) for name in names) for names in filled],
+        expected_seconds=[round(sum(seconds(pieces[n]) for n in names), 3) if known else None for names in filled],
     )
+
+
+def _pieces(
+    collection: Collection, named: Mapping[str, list[str]], too_long: _TooLong
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield what goes to one shard: the name of a file, a class or a test, and its tests."""
+    for file, tests in collection.files.items():
+        # What the parts of a file are called for would be more than what was asked of it, or less.
+        whole = file in collection.partly_skipped or _path(collection, file) in named or not file.endswith(".py")
+        yield from [(file, tests)] if whole else _divided(file, tests, too_long)
+
+
+def _divided(name: str, tests: list[str], too_long: _TooLong) -> Iterator[tuple[str, list[str]]]:
+    parts = _parts(name, tests) if len(tests) > 1 and too_long(tests) else {}
+    if not parts:
+        yield name, tests
+    for part, inside in parts.items():
+        yield from _divided(part, inside, too_long)
+
+
+def _parts(name: str, tests: Sequence[str]) -> dict[str, list[str]]:
+    """Return the tests by the next part of their names; none when one of them cannot be named on a command line."""
+    parts: dict[str, list[str]] = {}
+    for test in tests:
+        part = _NAME.match(test, len(name))
+        rest = test[len(name) :]
+        if part is not None:
+            parts.setdefault(part.string[: part.end()], []).append(test)
+        elif rest.startswith("[") and rest.isascii() and rest.isprintable() and "::" not in rest:
+            parts.setdefault(test, []).append(test)
+        else:
+            return {}
+    return parts
 
 
 def _named_tests(cwd: str, targets: Sequence[str]) -> dict[str, list[str]]:
@@ -86,9 +131,14 @@ def _named_tests(cwd: str, targets: Sequence[str]) -> dict[str, list[str]]:
     return named
 
 
-def _words(collection: Collection, file: str, cwd: str, named: Mapping[str, list[str]]) -> list[str]:
-    path = os.path.realpath(os.path.join(collection.rootdir, file))  # noqa: PTH118
-    return named.get(path) or [os.path.relpath(path, os.path.realpath(cwd))]
+def _words(collection: Collection, name: str, cwd: str, named: Mapping[str, list[str]]) -> list[str]:
+    file, colons, inside = name.partition("::")
+    path = _path(collection, file)
+    return named.get(path) or [os.path.relpath(path, os.path.realpath(cwd)) + colons + inside]
+
+
+def _path(collection: Collection, file: str) -> str:
+    return os.path.realpath(os.path.join(collection.rootdir, file))  # noqa: PTH118
 
 
 def worst(returncodes: Sequence[int | None]) -> int | None:

@@ -32,10 +32,17 @@ def run_shard(task: dict[str, Any]) -> dict[str, Any]:
         process = _start(task, Path(name))
         try:
             _until_ended(process, sender, stop, worker, key, task["ladder"])
+            ended_at = time.time()
         finally:
             _kill(process)
         sender.send()
-        return {"index": task["index"], "returncode": process.wait(), "sent": sender.sent, "worker": worker.address}
+        return {
+            "index": task["index"],
+            "returncode": process.wait(),
+            "ended_at": ended_at,
+            "sent": sender.sent,
+            "worker": worker.address,
+        }
 
 
 class _Sender:

@@ -125,7 +125,8 @@ def _texts(failure: FailureText) -> dict[str, str]:
 
 
 def _not_collected(name: str, failure: FailureText) -> dict[str, Any]:
-    return {"name": name, "status": "failed", "duration": 0, "rawStatus": "error", "filePath": name, **_texts(failure)}
+    # Its name is the file's: readers put a filePath before the name, and would find a test in the file.
+    return {"name": name, "status": "failed", "duration": 0, "rawStatus": "error", **_texts(failure)}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -46,7 +46,8 @@ class Plots:
     def duration(self, nodeid: str, *, theme: ThemeName = "auto") -> Figure:
         """Draw how long a test took in each run, by outcome, with the medians before and after its change point.
 
-        Raises `NotFound` with close names for a nodeid that no run knows.
+        Raises `NotFound` with close names for a nodeid that no run knows, and `Invalid` for one that several projects
+        have: `h.select(project="demo")` chooses.
         """
         from att.testing import charts
 

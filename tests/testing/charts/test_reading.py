@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from att.testing import charts
 from att.testing.analysis import conform
+from att.testing.charts.parts import bins
 from att.testing.samples import SampleHistory, sample_history
 from tests.testing.analysis.histories import history
 
@@ -93,6 +96,21 @@ def test_the_lowest_rate_is_written_below_the_interval(tests: int, runs: int, se
     assert len(beside)
     assert box.y1 <= beside[:, 1].min()
     assert box.y0 >= rate.get_ylim()[0] - 0.02
+
+
+@pytest.mark.parametrize("runs", [90, 5000])
+def test_what_a_dot_or_a_column_stands_for_is_true_and_can_be_read(runs: int) -> None:
+    h = sample_history(20, runs, seed=5)
+    causes, grid = charts.failures(h.runs, h.failures), charts.heatmap(h.runs, h.results)
+    causes.canvas.draw()
+    (told,) = [text for text in causes.findobj(Text) if isinstance(text, Text) and "a dot is" in text.get_text()]
+    assert told.get_window_extent().x1 <= causes.bbox.x1
+    for chart, most, words in ((told.get_text(), 48, "a dot is"), (repr(grid), 72, "a column is")):
+        (width,) = re.findall(rf"{words} ([\d,]+) runs", chart)
+        *equal, last = np.bincount(bins(runs, most))
+        assert set(equal) == {int(width.replace(",", ""))}
+        assert 0 < last <= equal[0]
+        assert len(equal) < most
 
 
 def test_causes_that_say_the_same_are_told_apart_by_their_test() -> None:

@@ -281,6 +281,13 @@ def test_ctrf_is_read_back_by_our_importer(sample: SampleHistory, tmp_path: Path
         assert report.metadata["commit"] == run["commit"]
 
 
+def test_a_file_that_was_not_collected_comes_back_from_ctrf_under_its_own_name(tmp_path: Path) -> None:
+    (path,) = to_ctrf(*MATRIX, tmp_path / "one.json")
+    told = {t.nodeid: t.outcome for t in parse(path).tests}
+    assert told.keys() == {*outcomes(MATRIX[1]), "tests/test_broken.py"}
+    assert told["tests/test_broken.py"] == "error"
+
+
 def test_a_run_of_which_only_counts_are_known_keeps_them(tmp_path: Path) -> None:
     counts: dict[str, Any] = {"passed": 7, "failed": 2, "skipped": 1, "errors": 1, "xfailed": 3, "xpassed": 1}
     known = one_run([], **counts, status="failed", complete=False)

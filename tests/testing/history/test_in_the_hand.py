@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from att.errors import NotFound
+from att.errors import Invalid, NotFound
 from att.testing import analysis, charts, exports
 from att.testing.history.history import History
 from att.testing.history.plots import Plots
@@ -154,3 +154,15 @@ def test_one_run_is_a_history() -> None:
     assert repr(h) == "<History: 1 run, 2026-03-01, 1 result, 0 failures>"
     assert h.first_failed()["still_failing"].tolist() == [True]
     assert isinstance(h.plot.duration("test_a.py::test_a"), Figure)
+
+
+def test_tests_of_two_projects_with_one_name_are_not_drawn_as_one() -> None:
+    name, other = "test_a.py::test_a", "test_a.py::test_only_in_one"
+    tests = {name: "PPPPPPPP", other: "P.P.P.P."}
+    h = History(*history(tests, seconds={name: [0.1, 9.0] * 4}, project=["fast", "slow"] * 4))
+    with pytest.raises(Invalid, match=r"fast, slow; choose one first, as in h\.select\(project='fast'\)"):
+        h.plot.duration(name)
+    chart = h.select(project="slow").plot.duration(name)
+    assert "4 executions" in repr(chart)
+    assert "no change of level" in repr(chart)
+    assert "4 executions" in repr(h.plot.duration(other))

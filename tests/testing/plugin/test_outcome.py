@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,22 @@ def test_a_timed_out_run_has_124_and_keeps_what_finished(tmp_path: Path) -> None
     run = finished_run(_started(), done.state, ended_at=now(), returncode=done.returncode, timed_out=True)
 
     assert (run.status, run.returncode, run.timed_out, run.passed) == ("timed_out", 124, True, 3)
+
+
+def test_a_run_without_an_end_lasted_until_its_process_was_gone() -> None:
+    began = _started().started_at
+    session = SESSION.model_copy(update={"at": (began + timedelta(seconds=1)).timestamp()})
+    crashed = StreamState(boot=BOOT, session=session, last_at=session.at)
+    ended = StreamState(boot=BOOT, session=session, last_at=session.at)
+    ended.apply(_end(0).model_copy(update={"at": session.at + 2}))
+
+    def seconds(state: StreamState) -> float | None:
+        run = _started().model_copy(update={"started_at": began})
+        return finished_run(run, state, ended_at=began + timedelta(seconds=7), returncode=-9).duration_seconds
+
+    assert seconds(crashed) == pytest.approx(6)
+    assert seconds(ended) == pytest.approx(2)
+    assert seconds(StreamState()) == pytest.approx(7), "pytest never came to its session"
 
 
 def test_a_live_run_tells_progress_and_the_time_that_is_left() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from att.testing.models import TestOutcome
 from att.testing.outcome import reason_of
+from att.testing.records import Collected, Start
 from att.testing.stream import StreamReader, StreamState
 from tests.support.pytest_envs import ENVIRONMENTS
 from tests.testing.plugin.harness import Finished, run_suite
@@ -89,6 +91,16 @@ def test_the_time_that_is_left_is_that_of_the_tests_of_this_run() -> None:
     assert state.eta_seconds({"c": 6.0}) == pytest.approx(6 + 3)
 
 
+def test_the_time_that_is_left_shrinks_while_a_test_goes_on() -> None:
+    state = StreamState()
+    state.apply(Collected(event="collected", at=1, count=2, first_id=0, nodeids=["a", "b"]))
+    state.apply(Start(event="start", at=10, id=0))
+
+    left = [state.eta_seconds({"a": 8.0, "b": 2.0}, datetime.fromtimestamp(at, UTC)) for at in (9, 10, 13, 18, 100)]
+
+    assert left == [10, 10, 7, 2, 2]
+
+
 def test_times_go_on_while_a_test_stops_the_clock(tmp_path: Path) -> None:
     run_suite("pytest84", tmp_path, SUITES["silent"].files)
 
@@ -126,3 +138,21 @@ def test_a_session_that_only_collects_has_not_passed(tmp_path: Path) -> None:
 
     assert (run.returncode, run.status) == (0, "no_tests")
     assert "3 test(s) were collected and none was run" in reason_of(run.state, run.status, run.returncode)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_test_fails_with_its_subtests_and_an_attempt_that_is_run_again_stays_one(
+    environment: str, tmp_path: Path
+) -> None:
+    text = "    def test_b(self):\n        with self.subTest(n=1): self.fail()\n"
+    files = {
+        "test_a.py": f"import unittest\nclass A(unittest.TestCase):\n{text}",
+        "test_c.py": "import unittest, pytest\nclass C(unittest.TestCase):\n"
+        f"    @pytest.mark.flaky(reruns=1)\n{text}        self.fail()\n",
+    }
+    state = run_suite(environment, tmp_path, files).state
+    assert [(outcome.nodeid, outcome.outcome) for outcome in state.outcomes] == [
+        ("test_a.py::A::test_b", "failed"),
+        ("test_c.py::C::test_b", "rerun"),
+        ("test_c.py::C::test_b", "failed"),
+    ]

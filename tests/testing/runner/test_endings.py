@@ -73,6 +73,7 @@ def test_a_suite_that_heeds_no_signal_is_killed(tmp_path: Path) -> None:
         opened.project(tmp_path, {"test_a.py": GOOD + STUBBORN})
         run = opened.run(timeout=2)
         assert (run.status, run.returncode, run.passed) == ("timed_out", 124, 3)
+        assert (run.duration_seconds or 0) > 0.5, "from the session's start, not to the last thing that it told"
         assert _in_flight(run) == ["test_ignores_everything"]
         assert _nothing_is_left(run)
 

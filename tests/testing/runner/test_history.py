@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from att.testing.analysis import first_failed
+from att.testing.exports import to_junit
 from att.testing.history.frames import assemble
 from att.testing.history.records import Selection
 from att.testing.models import TestOutcome
@@ -37,6 +39,15 @@ def test_fails(): assert 0
 def test_waits_for_the_gate():
     while not pathlib.Path({gate!r}).exists(): time.sleep(0.02)
 def test_after(): pass
+"""
+SUBTESTS = """
+import unittest
+class Numbers(unittest.TestCase):
+    def test_two_fail(self):
+        for number in range(4):
+            with self.subTest(number=number): self.assertLess(number, 2)
+    def test_good(self):
+        with self.subTest(number=1): pass
 """
 OTHER = """
 import sys, threading
@@ -113,3 +124,17 @@ def test_what_tests_took_is_expected_of_the_next_run(tmp_path: Path) -> None:
         divided = opened.run(shards=2)
         assert divided.passed == 2
         assert len(opened.history_store.outcomes("demo", divided.run_id)) == 2
+
+
+def test_a_test_of_which_a_subtest_failed_has_failed_everywhere(tmp_path: Path) -> None:
+    with house(tmp_path / "data", real_history=True) as opened:
+        opened.project(tmp_path, {"test_a.py": SUBTESTS})
+        run = opened.run()
+        assert (run.status, run.passed, run.failed) == ("failed", 2, 2)
+        failed = opened.tests.results("demo", run.run_id, ["failed"]).outcomes
+        assert [(test.nodeid, test.subtests) for test in failed] == [("test_a.py::Numbers::test_two_fail", 4)]
+        frames = assemble(lambda part: b"".join(opened.history_store.stream(part, Selection(project="demo"))))
+    broken = first_failed(frames.runs, frames.results, failed[0].nodeid)
+    assert broken["first_bad_run"].to_list() == [run.run_id]
+    (report,) = to_junit(*frames, tmp_path / "junit.xml")
+    assert 'failures="1"' in report.read_text()

@@ -112,7 +112,7 @@ def test_progress_grows_with_the_time_that_is_left(shared: House, tmp_path: Path
     finally:
         shared.history.durations = {}
     assert (run.state, run.collected, run.finished, run.progress) == ("running", 5, 3, 0.6)
-    assert run.eta_seconds == pytest.approx(100)
+    assert 90 < (run.eta_seconds or 0) < 100, "what the test in flight has taken is not left any more"
     assert "3 of 5 tests, about 2 min left" in run.message
     shared.tests.cancel("progress", run.run_id)
     shared.wait(run)

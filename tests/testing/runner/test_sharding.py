@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from att.testing.driver.orders import Plan
 from att.testing.driver.planning import Collection, plan_shards, worst
 from att.testing.models import TestRun
 from tests.support.extras import needed
@@ -43,6 +45,103 @@ def test_the_longest_files_are_divided_first() -> None:
     assert not {"b.py", "c.py"} & set(alone)
     assert (plan.expected_seconds, sum(plan.tests)) == ([6.0, 6.0], 8)
     assert sorted(file for targets in plan.targets for file in targets) == ["a.py", "b.py", "c.py", "d.py", "e.py"]
+
+
+def _planned(tests: dict[str, float], shards: int, **plan: Any) -> Plan:
+    skipped, targets = plan.pop("skipped", []), plan.pop("targets", [])
+    return plan_shards(Collection("/p", list(tests), skipped), "/p", targets, plan.get("durations", tests), shards)
+
+
+def test_the_parts_of_a_file_that_is_longer_than_a_share_are_handed_out() -> None:
+    tests = {
+        "a.py::TestOne::test_1": 2.0,
+        "a.py::TestOne::test_2": 2.0,
+        "a.py::test_each[x-ü]": 3.0,
+        "a.py::test_each[y::z]": 1.0,
+        "a.py::test_long[1]": 5.0,
+        "a.py::test_long[a[b]]": 5.0,
+        "b.py::test_1": 1.0,
+        "b.py::test_2": 1.0,
+    }
+    plan = _planned(tests, 5)
+    assert sorted(plan.targets) == [
+        ["a.py::TestOne"],
+        ["a.py::test_each"],
+        ["a.py::test_long[1]"],
+        ["a.py::test_long[a[b]]"],
+        ["b.py"],
+    ]
+    assert sorted(zip(plan.tests, plan.expected_seconds, strict=True)) == [(1, 5), (1, 5), (2, 2), (2, 4), (2, 4)]
+    for targets in _planned(tests, 2).targets:
+        assert targets == sorted(targets), "in a shard the tests go in the order in which they were collected"
+
+
+@pytest.mark.parametrize(
+    ("tests", "plan", "targets"),
+    [
+        ({"a.py::test_1": 9.0, "a.py::test_2": 9.0}, {"durations": {}}, ["a.py"]),
+        ({"a.py::test_1": 0.3, "a.py::test_2": 0.3}, {}, ["a.py"]),
+        ({"a.py::test_1": 9.0, "a.py::test_2": 9.0}, {"skipped": ["a.py::TestSkipped"]}, ["a.py"]),
+        ({"a.py::test_1": 9.0, "a.py::it says so": 9.0}, {}, ["a.py"]),
+        ({"a.yaml::one": 9.0, "a.yaml::two": 9.0}, {}, ["a.yaml"]),
+        ({"a.py::test_e[a::b]": 9.0, "a.py::test_e[ü]": 9.0}, {}, ["a.py::test_e"]),
+        ({"a.py::T::test_1": 9.0, "a.py::T::test_2": 9.0}, {"targets": ["a.py::T::test_1"]}, ["a.py::T::test_1"]),
+    ],
+)
+def test_what_cannot_be_named_in_parts_stays_whole(
+    tests: dict[str, float], plan: dict[str, Any], targets: list[str]
+) -> None:
+    assert _planned(tests, 2, **plan).targets == [targets]
+
+
+LONG = """
+'''>>> 1 + 1
+2
+'''
+import pytest, unittest
+@pytest.mark.parametrize('x', ['a[b]', 'c::d', 'ü', 'a b', 'x' * 50])
+def test_each(x): assert x != 'ü'
+@pytest.mark.parametrize('x', ['a[b]', 'ü', 'a b'])
+def test_ünïcode(x): pass
+class TestOne:
+    class TestIn:
+        def test_deep(self): pass
+    @pytest.mark.parametrize('n', range(3))
+    def test_number(self, n):
+        '''
+        >>> 1
+        2
+        '''
+    @pytest.mark.skip
+    def test_skips(self): pass
+class Units(unittest.TestCase):
+    def test_subtests(self):
+        for n in range(3):
+            with self.subTest(n=n): self.assertLess(n, 2)
+    def test_plain(self): pass
+@pytest.mark.slow
+def test_slow(): pass
+"""
+DOCTESTED = "[pytest]\naddopts = -p no:cacheprovider --doctest-modules\nmarkers = slow: takes long\n"
+
+
+@pytest.mark.parametrize("environment", ["pytest62", "pytest84", "pytest9"])
+def test_a_long_file_is_divided_and_counts_like_a_whole_one(shared: House, tmp_path: Path, environment: str) -> None:
+    files = {"tests/test_long.py": LONG, "tests/test_b.py": GOOD, "pytest.ini": DOCTESTED}
+    shared.project(tmp_path, files, environment, environment)
+    whole = shared.run(environment, markers="not slow")
+    assert whole.status == "failed", whole.message
+    results = shared.tests.results(environment, whole.run_id).outcomes
+    shared.history.durations = {test.nodeid: 10.0 for test in results}
+    try:
+        divided = shared.run(environment, markers="not slow", shards=4)
+    finally:
+        shared.history.durations = {}
+    assert sum(any("test_long.py::" in target for target in shard.targets) for shard in divided.shards) >= 3
+    assert (_counts(divided), divided.subtests) == (_counts(whole), whole.subtests)
+    again = shared.tests.results(environment, divided.run_id).outcomes
+    assert sorted((o.nodeid, o.outcome) for o in again) == sorted((o.nodeid, o.outcome) for o in results)
+    assert sum(shard.tests for shard in divided.shards) == len(results) == divided.collected
 
 
 def test_a_test_without_history_counts_as_the_mean_and_no_shard_is_empty() -> None:
@@ -107,6 +206,17 @@ def test_a_crash_costs_its_own_shard_only(shared: House, tmp_path: Path) -> None
     run = shared.run("isolated", shards=3)
     assert (run.status, run.passed, run.complete) == ("crashed", 6, False)
     assert [test.nodeid for test in run.in_flight] == ["test_b.py::test_crashes"]
+
+
+def test_a_shard_that_crashes_has_lasted_until_its_own_end(shared: House, tmp_path: Path) -> None:
+    files = {
+        "test_a.py": "import os\ndef test_crashes(): os._exit(3)\n",
+        "test_b.py": "import time\ndef test_lasts(): time.sleep(3)\n",
+    }
+    shared.project(tmp_path, files, "shard-seconds")
+    run = shared.run("shard-seconds", shards=2)
+    seconds = {shard.targets[0]: shard.duration_seconds or 0 for shard in run.shards}
+    assert seconds["test_a.py"] + 1 < seconds["test_b.py"] <= (run.duration_seconds or 0)
 
 
 def test_a_crashed_shard_is_told_with_its_own_code(shared: House, tmp_path: Path) -> None:
