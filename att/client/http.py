@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from att.runtime.logs import RawPage
     from att.surfaces.handwritten import HistoryArguments, RawLogArguments
 
-__all__ = ["API_PATH", "HttpTransport", "is_loopback"]
+__all__ = ["API_PATH", "RECONNECT", "HttpTransport", "is_loopback"]
 
 API_PATH = "api/v1"
+RECONNECT = "Then connect again with att.connect()."
+"""What a person does in a cell; a widget goes on with the session that it has."""
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
 _SILENCE_SECONDS = 45.0
@@ -177,8 +179,7 @@ class HttpTransport:
         else:
             why = f"cannot be reached ({error})"
         raise Unavailable(
-            f"ATT's server at {self.where} {why}. See whether the Jupyter server runs, then connect again with "
-            "att.connect().",
+            f"ATT's server at {self.where} {why}. See whether the Jupyter server runs. {RECONNECT}",
             url=self.where,
         ) from error
 

@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
-__all__ = ["Show", "in_notebook", "progress", "say"]
+__all__ = ["Show", "in_notebook", "progress", "say", "ticking"]
 
 Show = Callable[[float | None, str], None]
 """Shows the share that is done, when it is known, and what is happening."""
 
 _DELAY_SECONDS = 0.7
+_TICK_SECONDS = 0.25
 _FORMAT = "{desc} |{bar:20}| {elapsed}"
 _BESIDE = len(" |") + 20 + len("| 00:00:00")
 
@@ -38,10 +40,7 @@ def progress(title: str) -> Iterator[Show]:
 
     Nothing is left of it. `TQDM_DISABLE=1` turns it off, and a thread in the background has nobody who watches.
     """
-    # tqdm's notebook bar does not look at the variable.
-    off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
-    watched = threading.current_thread() is threading.main_thread() and (in_notebook() or sys.stderr.isatty())
-    if off or not watched:
+    if not _watched():
         yield lambda share, text: None  # noqa: ARG005
         return
     bar = _CellBar(title) if in_notebook() else _TerminalBar(title)
@@ -49,6 +48,36 @@ def progress(title: str) -> Iterator[Show]:
         yield bar.show
     finally:
         bar.close()
+
+
+@contextmanager
+def ticking(title: str) -> Iterator[None]:
+    """Show as `progress` does that a call goes on which tells nothing until it is over."""
+    if not _watched():
+        yield
+        return
+    over = threading.Event()
+    with progress(title) as show:
+
+        def tick() -> None:
+            while not over.wait(_TICK_SECONDS):
+                show(None, "")
+
+        # In the context of the cell: else a thread writes below whichever cell runs by then.
+        thread = threading.Thread(target=copy_context().run, args=(tick,), name="att-progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _watched() -> bool:
+    # tqdm's notebook bar does not look at the variable.
+    off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+    here = threading.current_thread() is threading.main_thread()
+    return not off and here and (in_notebook() or sys.stderr.isatty())
 
 
 class _TerminalBar:

@@ -15,7 +15,7 @@ from att.client.groups import Events, Projects
 from att.client.histories import fetch_history
 from att.client.loading import send_reports
 from att.client.mcp import Mcp
-from att.client.progress import say
+from att.client.progress import say, ticking
 from att.client.project import ProjectHandle
 from att.client.remote import remote
 from att.client.transports import Mode, Transport
@@ -140,7 +140,7 @@ class Session:
             wire, patience = separate(declared, given)
             if declared is _LOADING and given.get("path") is not None:
                 return send_reports(given["path"], wire, lambda batch: self.transport.call(declared, batch))
-            return finish(self.caller, declared, self.transport.call(declared, wire), patience)
+            return finish(self.caller, declared, _called(self.transport, declared, wire), patience)
         except ATTError as error:
             _show_last_lines(error)
             raise
@@ -189,7 +189,17 @@ def python_address(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _asking(transport: Transport) -> Callable[[str, Mapping[str, Any]], Any]:
-    return lambda name, given: transport.call(REGISTRY[name], given)
+    return lambda name, given: _called(transport, REGISTRY[name], given)
+
+
+def _called(transport: Transport, operation: Operation, given: Mapping[str, Any]) -> Any:
+    """Call an operation; who watches one that may take seconds sees that it goes on."""
+    if not operation.slow:
+        return transport.call(operation, given)
+    subject = given.get("server") or given.get("project")
+    words = operation.verb.replace("_", " ")
+    with ticking(f"{subject}: {words}" if subject else words):
+        return transport.call(operation, given)
 
 
 def _close(transport: Transport, resources: ExitStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dashboard", "SessionDashboard"]
 
+_FIRST_SECONDS = 2.0
 _TABS = ("Log", "Tests", "History", "Events")
 
 
@@ -94,6 +96,8 @@ class SessionDashboard(Panel):
         self.nothing = Markup(empty("No project chosen", "Choose one above, or make a new one."))
         self.place = ipywidgets.VBox([self.nothing])
         self.dashboard: Dashboard | None = None
+        self._settled = threading.Event()
+        self._settled.set()
         self.mcp: McpPanel | None = None
         self.mcp_more = button("MCP servers", "plug", self._toggle_mcp, tip="Show or hide the external MCP servers")
         self.mcp_more.layout.align_self = "flex-start"
@@ -102,6 +106,16 @@ class SessionDashboard(Panel):
         self.picker.observe(lambda change: self._show(change["new"]), "value")
         if self.picker.value:
             self._show(self.picker.value)
+
+    def static_body(self) -> str:
+        """Return the menu, and the dashboard that was chosen; a new one is waited for, a moment at most."""
+        self.picker.wait_drawn()
+        self._settled.wait(_FIRST_SECONDS)
+        return super().static_body()
+
+    def __repr__(self) -> str:
+        projects = sum(1 for _, name in self.picker.menu.options if name)
+        return f"<ATT: dashboard of {projects} {'project' if projects == 1 else 'projects'}>"
 
     def _toggle_mcp(self) -> None:
         with self._drawing:
@@ -113,6 +127,7 @@ class SessionDashboard(Panel):
     def _show(self, project: str) -> None:
         """Make the dashboard in a thread: it reads the log."""
         handle = self.session.handle(project) if project else None
+        self._settled.clear()
         self.act(
             lambda: Dashboard(handle) if handle is not None else None,
             done=lambda made: self._put(project, made),
@@ -125,5 +140,6 @@ class SessionDashboard(Panel):
             return
         before, self.dashboard = self.dashboard, made
         self.place.children = [made or self.nothing]
+        self._settled.set()
         if before is not None:
             before.close()

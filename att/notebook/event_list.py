@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
+from typing import Any
 
 from att.client.project import ProjectHandle
 from att.client.session import Session
@@ -76,7 +77,7 @@ def said(event: Event) -> tuple[str, str]:
     if event.kind.startswith("mcp."):
         return _server_said(event)
     if event.kind == "test.started":
-        return "tests started", brief(data.get("request") or "").strip("-")
+        return "tests started", _asked(data.get("request") or {})
     if event.kind == "test.ended":
         counts = ", ".join(f"{data[name]} {name}" for name in _COUNTS if data.get(name))
         return f"tests {str(data.get('status')).replace('_', ' ')}", counts
@@ -84,6 +85,30 @@ def said(event: Event) -> tuple[str, str]:
         runs, sources = data.get("runs"), ", ".join(data.get("sources", ()))
         return f"{runs} test {'run' if runs == 1 else 'runs'} loaded", f"{data.get('results')} results of {sources}"
     return event.kind.replace(".", " ").replace("_", " "), brief(data) if data else ""
+
+
+def _asked(request: Mapping[str, Any]) -> str:
+    """Return in words what a test run was asked for; what is left out is the default."""
+    targets, words = request.get("targets") or (), []
+    if targets:
+        words.append(targets[0] if len(targets) == 1 else f"{len(targets)} chosen")
+    elif request.get("suite"):
+        words.append(str(request["suite"]))
+    if request.get("markers"):
+        words.append(f"marked {request['markers']}")
+    if request.get("keyword"):
+        words.append(f"named {request['keyword']}")
+    if request.get("shards"):
+        words.append(f"in {request['shards']} shards")
+    if request.get("executor"):
+        words.append(f"on {request['executor']}")
+    if request.get("timeout"):
+        words.append(f"at most {brief(request['timeout'], '_seconds')}")
+    if request.get("coverage_threshold"):
+        words.append(f"coverage of at least {request['coverage_threshold']:g} %")
+    if request.get("extra_args"):
+        words.append(" ".join(request["extra_args"]))
+    return ", ".join(words)
 
 
 def _server_said(event: Event) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from att.errors import ATTError
+from att.errors import ATTError, Unavailable
 from att.notebook.history_topic import HistoryTopic, HistoryValue
-from att.notebook.markup import Markup, alert, empty
+from att.notebook.markup import Markup, empty, lost, old
 from att.notebook.panel import Panel, button
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _KINDS = [
 _PERIODS = [("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"), ("one year", "365d")]
 _EVERY_SUITE = ("every suite", "")
 _DOTS_PER_INCH = 110
-_UNKNOWN = -1
 
 
 class TestHistoryChart(Panel):
@@ -49,6 +48,7 @@ class TestHistoryChart(Panel):
         self.image.layout.display = "none"
         self._changed: int | None = None
         self._wanted = 0
+        self._lost = False
         controls = ipywidgets.HBox([self.kind, self.period, self.suite, again])
         controls.add_class("att-row")
         children = [controls, self.said, self.image]
@@ -58,26 +58,44 @@ class TestHistoryChart(Panel):
         self.watch(HistoryTopic(project.id), self._look)
 
     def _look(self, value: HistoryValue) -> None:
-        """Load when the history has changed since the last time; what is drawn stays while it cannot be read."""
-        changed = value.changed if value.error is None else _UNKNOWN
-        if changed != self._changed and (changed != _UNKNOWN or self._changed is None):
-            self._changed = changed
+        """Load when the history has changed since the last time, or can be read again."""
+        if value.error is not None:
+            self._wanted += 1  # what is being drawn is old as well
+            self._changed = None
+            self._lose(value.error)
+        elif value.changed != self._changed:
+            self._changed = value.changed
             self._load()
+
+    def _lose(self, error: ATTError) -> None:
+        """Say what went wrong, and leave what was drawn as what it was before."""
+        self._lost = True
+        self.said.html = lost(error, "What stands below is how it was before." if self.image.value else "")
+        self.image.add_class("att-lost")
+        if isinstance(error, Unavailable):
+            self._changed = None  # drawn again as soon as it can be read
 
     def _load(self) -> None:
         self._wanted += 1
         wanted, kind, since, suite = self._wanted, str(self.kind.value), self.period.value, self.suite.value
-        self.said.html = "<div class='att-faint' role='status'>Drawing…</div>"
+        if not self._lost:
+            self.said.html = "<div class='att-faint' role='status'>Drawing…</div>"
 
-        def drawn() -> _Drawn:
+        def drawn() -> _Drawn | ATTError:
             try:
                 history = self.project.tests.history(since=since, suite=suite or None)
                 return _drawn(history, kind)
             except ATTError as error:
-                return _Drawn(alert("bad", f"✗ {error.title}", f"<p>{escape(str(error))}</p>"))
+                return error
 
-        def show(result: _Drawn) -> None:
-            if wanted == self._wanted:
+        def show(result: _Drawn | ATTError) -> None:
+            if wanted != self._wanted:
+                return
+            if isinstance(result, ATTError):
+                self._lose(result)
+            else:
+                self._lost = False
+                self.image.remove_class("att-lost")
                 self.said.html = result.words
                 self.image.value = result.picture
                 self.image.layout.display = "" if result.picture else "none"
@@ -92,7 +110,7 @@ class TestHistoryChart(Panel):
             return super().static_body()
         data = base64.b64encode(self.image.value).decode()
         picture = f"<img alt='{escape(self.heading)}' style='max-width:100%' src='data:image/png;base64,{data}'>"
-        return super().static_body() + picture
+        return super().static_body() + (old(picture) if self._lost else picture)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 import anywidget
 import traitlets
 
+from att.client.http import RECONNECT
 from att.errors import ATTError, NotFound, Unavailable
 from att.notebook.looks import script, styles
 from att.terminal import plain
 
-__all__ = ["Markup", "alert", "as_shown", "badge", "empty", "facts", "lost", "old"]
+__all__ = ["Markup", "alert", "as_shown", "badge", "empty", "facts", "lost", "old", "reason"]
 
 
 class Markup(anywidget.AnyWidget):
@@ -63,6 +64,11 @@ def alert(tone: str, title: str, body: str = "", *, dismiss: bool = False) -> st
     return f"<div class='att-alert att-{tone}' role='alert'>{head}{body}</div>"
 
 
+def reason(error: ATTError) -> str:
+    """Return what an error says, without the advice that is for a cell."""
+    return str(error).removesuffix(RECONNECT).rstrip()
+
+
 def lost(error: ATTError | None, stale: str = "") -> str:
     """Return why something could not be read anew, or nothing; `stale` says what is old now."""
     if error is None:
@@ -71,7 +77,7 @@ def lost(error: ATTError | None, stale: str = "") -> str:
     if isinstance(error, NotFound):
         follows = "Close this view, or make the project again: then it goes on."
     more = " ".join(filter(None, [stale, follows]))
-    told = "".join(f"<p>{as_shown(words)}</p>" for words in (str(error), more) if words)
+    told = "".join(f"<p>{as_shown(words)}</p>" for words in (reason(error), more) if words)
     return alert("bad", f"✗ {error.title}", told)
 
 
@@ -82,4 +88,6 @@ def old(html: str) -> str:
 
 def empty(title: str, hint: str = "") -> str:
     """Return what stands where nothing is yet, and how to get something there."""
-    return f"<div class='att-empty'><b>{escape(title)}</b>{escape(hint)}</div>"
+    # Blocks by themselves: a page that does not trust the notebook takes the styles away.
+    below = f"<div>{escape(hint)}</div>" if hint else ""
+    return f"<div class='att-empty'><div><b>{escape(title)}</b></div>{below}</div>"

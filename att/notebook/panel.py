@@ -15,7 +15,7 @@ from att.client.session import Session
 from att.errors import ATTError, Internal
 from att.notebook.exporting import figure_html
 from att.notebook.looks import styles
-from att.notebook.markup import Markup, alert, as_shown
+from att.notebook.markup import Markup, alert, as_shown, reason
 from att.notebook.pulse import Topic
 from att.notebook.shared import Shared
 
@@ -148,7 +148,7 @@ class Panel(ipywidgets.VBox):
 
 
 def button(text: str, icon: str, does: Callable[[], None], *, tip: str, classes: str = "") -> ipywidgets.Button:
-    """Return a button; its tooltip is what a screen reader says."""
+    """Return a button. Its text is its name; its tooltip is what a screen reader says of it beside the name."""
     made = ipywidgets.Button(description=text, icon=icon, tooltip=tip)
     for name in ("att-button", *classes.split()):
         made.add_class(name)
@@ -190,7 +190,7 @@ def _told(work: Future[None]) -> None:
 def _because(error: ATTError) -> str:
     lines = [line["text"] if isinstance(line, dict) else str(line) for line in error.details.get("last_lines") or []]
     below = f"<pre>{as_shown(chr(10).join(lines[-20:]))}</pre>" if lines else ""
-    return f"<p>{as_shown(str(error))}</p>{below}"
+    return f"<p>{as_shown(reason(error))}</p>{below}"
 
 
 def _static(widget: Any) -> str:

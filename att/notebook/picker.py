@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -61,7 +62,7 @@ class ProjectPicker(Panel):
         )
         self.source = ipywidgets.ToggleButtons(options=["Template", "Folder"], tooltips=["Write a new one", "Use one"])
         self.template = ipywidgets.Dropdown(options=[], description="Template", tooltip="What is written")
-        self.folder = ipywidgets.Text(placeholder="folder", description="Folder", tooltip="The project's folder")
+        self.folder = ipywidgets.Text(description="Folder", tooltip="The project's folder")
         self.create = button("Create", "check", self._create, tip="Create the project", classes="att-main")
         row = ipywidgets.HBox([self.source, self.name, self.template, self.folder, self.create])
         row.add_class("att-row")
@@ -69,8 +70,9 @@ class ProjectPicker(Panel):
         self.form = ipywidgets.VBox([row, self.about])
         self.form.add_class("att-card")
         self.form.layout.display = "none"
-        self.source.observe(lambda _: self._show_source(), "value")
-        self.template.observe(lambda _: self._show_source(), "value")
+        for field in (self.name, self.source, self.template, self.folder):
+            field.observe(lambda _: self._show_source(), "value")
+        self._show_source()
 
     def _toggle(self) -> None:
         opening = self.form.layout.display == "none"
@@ -89,10 +91,17 @@ class ProjectPicker(Panel):
         from_template = self.source.value == "Template"
         self.template.layout.display = "" if from_template else "none"
         chosen = self.template.value if from_template else None
-        text = (
-            self._templates[chosen].description if chosen else "Any folder with a program; set its command afterwards."
-        )
+        text = "Any folder with a program; set its command afterwards."
+        if from_template:
+            text = f"{self._templates[chosen].description} It is written to {self._folder()}." if chosen else ""
+        # What stands there while nothing is typed is what is taken then.
+        self.folder.placeholder = (self.name.value.strip() or "demo") if from_template else "an existing folder"
         self.about.html = f"<span class='att-small'>{escape(text)}</span>"
+
+    def _folder(self) -> Path:
+        """Return where a template is written: what is not absolute begins in the kernel's working folder."""
+        given = self.folder.value.strip() or self.name.value.strip() or "demo"
+        return Path.cwd() / Path(given).expanduser()
 
     def _create(self) -> None:
         name, folder = self.name.value.strip(), self.folder.value.strip()

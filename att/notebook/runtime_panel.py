@@ -46,7 +46,8 @@ class RuntimePanel(Panel):
         self.head = Markup(_loading(project.id), classes="att-grow")
         self.detail = Markup()
         top = ipywidgets.HBox([self.head, *self.buttons])
-        top.add_class("att-row")
+        for name in ("att-row", "att-top"):
+            top.add_class(name)
         super().__init__(project.session, [top, self.detail], title=f"Runtime of {project.id}")
         self.add_class("att-card")
         self.watch(self.topic, self._draw)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TestRunPanel", "counts_html"]
 
-_SHOWN_FAILURES, _SHOWN_CHARACTERS, _RERUN_MOST = 50, 6000, 2000
+_SHOWN_FAILURES, _SHOWN_CHARACTERS, _PAGE, _RERUN_MOST = 50, 6000, 2000, 10_000
 
 
 class TestRunPanel(Panel):
@@ -74,11 +74,19 @@ class TestRunPanel(Panel):
             self._begin(lambda: self.project.tests.run(targets=self._failed(run), wait=False))
 
     def _failed(self, run: TestRun) -> list[str]:
-        page: TestOutcomePage = self.project.tests.results(
-            run=run.run_id, outcomes=["failed", "error"], limit=_RERUN_MOST
-        )
-        of_files = [failure.nodeid for failure in run.failures if failure.phase == "collect"]
-        return list(dict.fromkeys([*(outcome.nodeid for outcome in page.outcomes), *of_files]))
+        failed = [failure.nodeid for failure in run.failures if failure.phase == "collect"]
+        cursor, more = None, True
+        while more:
+            page: TestOutcomePage = self.project.tests.results(
+                run=run.run_id, outcomes=["failed", "error"], cursor=cursor, limit=_PAGE
+            )
+            failed += [outcome.nodeid for outcome in page.outcomes]
+            cursor, more = page.cursor, page.has_more
+        targets = list(dict.fromkeys(failed))
+        if len(targets) > _RERUN_MOST:
+            many = f"{len(targets):,} tests failed, and at most {_RERUN_MOST:,} can be run by name"
+            raise Invalid(f"{many}: run the suite again.")
+        return targets
 
     def _begin(self, work: Any) -> None:
         self.act(work, busy=(self.run, self.rerun), done=lambda run: self._draw(TestsValue(run)), touches=[self.topic])
@@ -128,7 +136,8 @@ def _bar(run: TestRun) -> str:
 
 def _running(run: TestRun) -> str:
     done = "collecting" if run.collected is None else f"{run.finished} of {run.collected} tests"
-    left = f" · about {brief(run.eta_seconds, '_seconds')} left" if run.eta_seconds else ""
+    # Below a second it says less than the bar, and beside a test that takes longer than it did it is wrong.
+    left = f" · about {brief(run.eta_seconds, '_seconds')} left" if (run.eta_seconds or 0) >= 1 else ""
     now = ", ".join(item.nodeid for item in run.in_flight[:2])
     # Only the badge is read out: the numbers change twice a second.
     head = f"<span role='status'>{badge('busy', '◐ running')}</span><span class='att-nums'>{done}{left}</span>"

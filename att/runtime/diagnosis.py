@@ -148,8 +148,8 @@ def _module(match: Match[str], scene: Scene) -> tuple[str, str]:
 
 
 _SIGNALS = {
-    "SIGSEGV": ("It crashed in native code (invalid memory access).", "Set PYTHONFAULTHANDLER=1 to see where."),
-    "SIGBUS": ("It crashed in native code (bus error).", "Set PYTHONFAULTHANDLER=1; is a disk or /dev/shm full?"),
+    "SIGSEGV": ("It crashed in native code: invalid memory access.", "Set PYTHONFAULTHANDLER=1 to see where."),
+    "SIGBUS": ("It crashed in native code: bus error.", "Set PYTHONFAULTHANDLER=1; is a disk or /dev/shm full?"),
     "SIGILL": ("It used an instruction that this CPU lacks.", "Install packages that are built for this machine."),
     "SIGFPE": ("It crashed in native arithmetic.", "Set PYTHONFAULTHANDLER=1 to see where."),
     "SIGABRT": ("It aborted itself.", "Look at the last lines for the assertion or library that did it."),
@@ -165,9 +165,9 @@ def _from_exit(exit_record: ExitRecord | None, lines: Sequence[str]) -> Diagnosi
     evidence = [line for line in lines if line.strip()][-3:]
     if exit_record.signal is not None:
         name = exit_record.signal_name or str(exit_record.signal)
-        known = _SIGNALS.get(name)
-        summary, remedy = known or (f"Signal {name} ended it, and not through ATT.", "Find out who sent it.")
-        return Diagnosis(summary=f"{summary} ({name})", remedy=remedy, evidence=evidence)
+        # The exit record names the signal; it stands beside.
+        summary, remedy = _SIGNALS.get(name, ("A signal ended it, and not through ATT.", "Find out who sent it."))
+        return Diagnosis(summary=summary, remedy=remedy, evidence=evidence)
     if exit_record.code is None:
         return Diagnosis(
             summary="Its end was not seen: the process that looked after it was killed, or the machine restarted.",

@@ -40,6 +40,10 @@ FOCUSED = """() => {
   const drawn = style.outlineStyle !== "none" || around.boxShadow !== "none";
   return [node.getAttribute("aria-label") || node.title || node.textContent.trim(), drawn];
 }"""
+START_TOP = """el => {
+  const buttons = [...el.querySelectorAll('button')];
+  return buttons.find(button => button.textContent.trim() === 'Start').getBoundingClientRect().top;
+}"""
 RESULTS = "list => [...list.children].map(item => [item.dataset.nodeid, item.dataset.outcome])"
 
 
@@ -54,8 +58,12 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
 
     find(".att-badge:has-text('stopped')").wait_for()
     notebook.picture("dashboard-stopped", PANEL)
+    top = notebook.value(START_TOP, PANEL)
     notebook.click("Start")
     find(".att-badge:has-text('✓ healthy')").wait_for()
+    find(".att-facts:has-text('memory')").wait_for()
+    assert notebook.value(START_TOP, PANEL) == top, "the card grew under the pointer"
+    eventually(lambda: set(find(".att-voice").all_text_contents()) == {""})  # it was read out
     pid = server.get("projects/shop/runtime/status")["pid"]
     assert psutil.pid_exists(pid)
     find(".att-log-row:has-text('heartbeat 2')").first.wait_for()

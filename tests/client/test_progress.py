@@ -30,6 +30,39 @@ with progress("demo") as show:
 """
 
 
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(600)
+"""
+SLOW_CALLS = """
+import sys
+from att.client.discovery import open_workspace
+with open_workspace(DATA, "the tests'") as s:
+    p = s.project("demo", path=DATA, command=[sys.executable, "-c", STUBBORN], grace_seconds=1.5)
+    p.runtime.start(wait="running")
+    for line in p.logs.follow(timeout=30):
+        break
+    CALL
+"""
+MUTE = """
+    s.mcp.add("mute", command=sys.executable, args=["-c", "import time; time.sleep(600)"], enabled=False)
+    try:
+        s.mcp.connect("mute", timeout=1.5)
+    except Exception as error:
+        print(error)
+    p.delete()
+""".strip()
+TICKING = """
+import time
+from att.client.progress import ticking
+with ticking("demo"):
+    for _ in range(12):
+        time.sleep(0.1)
+"""
+
+
 def _on_a_terminal(code: str, columns: int = 100) -> str:
     """Run a program with stderr on a terminal, and return what it wrote there."""
     ours, theirs = pty.openpty()
@@ -84,6 +117,48 @@ except KeyboardInterrupt:
     assert _screen(_on_a_terminal(interrupted)) == ["It goes on.", ""]
 
 
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        ("p.runtime.stop()", "demo: stop"),
+        ("p.runtime.restart(); p.delete()", "demo: restart"),
+        ("p.delete()", "demo: delete"),
+        (MUTE, "mute: connect"),
+    ],
+    ids=["stop", "restart", "delete", "mcp.connect"],
+)
+def test_whatever_may_take_seconds_shows_on_a_terminal_that_it_goes_on(tmp_path: Path, call: str, shown: str) -> None:
+    code = SLOW_CALLS
+    for name, value in {"DATA": repr(str(tmp_path)), "STUBBORN": repr(STUBBORN), "CALL": call}.items():
+        code = code.replace(name, value)
+    written = _on_a_terminal(code)
+    assert f"{shown} |" in written
+    assert "| 00:01" in written
+    assert _screen(written) == [""]
+
+
+def test_a_slow_operation_that_is_quick_writes_nothing_on_a_terminal() -> None:
+    assert _on_a_terminal(TICKING.replace("range(12)", "range(2)")) == ""
+
+
+def test_a_command_shows_on_a_terminal_that_it_goes_on(tmp_path: Path) -> None:
+    project = {"path": str(tmp_path), "command": [sys.executable, "-c", STUBBORN], "grace_seconds": 1.5}
+    begin = f"""
+from att.client.discovery import open_workspace
+with open_workspace({str(tmp_path / "data")!r}, "the tests'") as s:
+    p = s.project("demo", **{project!r})
+    p.runtime.start(wait="running")
+    for line in p.logs.follow(timeout=30):
+        break
+"""
+    stop = f"""
+from att.cli import main
+assert main(["runtime", "stop", "demo", "--data-dir", {str(tmp_path / "data")!r}]) == 0
+"""
+    _on_a_terminal(begin)
+    assert "demo: stop |" in _on_a_terminal(stop)
+
+
 @pytest.mark.parametrize("reason", ["x" * 300, "多" * 150, "one\\nanother " * 20])
 def test_a_long_reason_is_clipped_to_the_terminal(reason: str) -> None:
     written = _on_a_terminal(WAIT.replace("step {i}", f"{reason} {{i}}"), columns=60)
@@ -94,16 +169,18 @@ def test_a_long_reason_is_clipped_to_the_terminal(reason: str) -> None:
 
 
 @pytest.mark.parametrize("silence", ["a pipe", "TQDM_DISABLE"])
-def test_nobody_who_watches_is_told_nothing(silence: str) -> None:
+@pytest.mark.parametrize("waiting", [WAIT, TICKING], ids=["steps", "one call"])
+def test_nobody_who_watches_is_told_nothing(silence: str, waiting: str) -> None:
     env = {**os.environ, "TQDM_DISABLE": "1"} if silence == "TQDM_DISABLE" else dict(os.environ)
-    done = subprocess.run([sys.executable, "-c", WAIT], capture_output=True, env=env, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", waiting], capture_output=True, env=env, timeout=60, check=True)
     assert done.stderr == b""
 
 
 @pytest.mark.parametrize("end", ["", "    raise RuntimeError('ended')\n"], ids=["reached", "failed"])
-def test_a_notebook_keeps_no_widget_of_a_wait_that_is_over(tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize("waiting", [WAIT, TICKING], ids=["steps", "one call"])
+def test_a_notebook_keeps_no_widget_of_a_wait_that_is_over(tmp_path: Path, waiting: str, end: str) -> None:
     left = "from ipywidgets.widgets.widget import _instances\nlen(_instances)"
-    cells = [nbformat.v4.new_code_cell(source) for source in (WAIT + end, left)]  # type: ignore[no-untyped-call]
+    cells = [nbformat.v4.new_code_cell(source) for source in (waiting + end, left)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": tmp_path}}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ import pytest
 
 import att
 from att.client.display import text
+from att.client.http import HttpTransport
 from att.client.project import ProjectHandle
 from att.client.session import Session
-from att.errors import TestsFailed
+from att.errors import TestsFailed, Unavailable
+from att.events.models import Event
+from att.models import now
 from att.notebook import (
     Dashboard,
     EventList,
@@ -26,7 +31,13 @@ from att.notebook import (
     SessionDashboard,
     TestHistoryChart,
     TestRunPanel,
+    runtime_panel,
 )
+from att.notebook.event_list import said
+from att.notebook.history_topic import HistoryTopic, HistoryValue
+from att.notebook.looks import styles
+from att.notebook.topics import TestsValue
+from att.testing.models import TestRun
 from tests.support.waiting import eventually
 
 
@@ -221,3 +232,152 @@ def test_an_export_of_a_dashboard_shows_state_log_and_tests(service: ProjectHand
     assert [word for word in ("● running", "service is starting", " failed") if word not in page] == []
     assert len(page) < 50_000
     service.runtime.stop()
+
+
+def test_a_signal_is_named_once_where_a_project_crashed(service: ProjectHandle, opened: Any) -> None:
+    panel = opened(RuntimePanel(service))
+    pid = service.runtime.start(wait="healthy").pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSEGV)
+    _shows(panel.detail, "Ended by signal 11 (SIGSEGV)", "It crashed in native code: invalid memory access.")
+    assert panel.detail.html.count("SIGSEGV") == 1
+
+
+def test_the_last_lines_of_a_crash_fit_without_scrolling() -> None:
+    style = styles("widgets.css")
+    rule = style[style.index("\n.att pre {") :].partition("}")[0]
+    found = {name: re.search(rf"{name}: (\d+)px", rule) for name in ("padding", "max-height", "line-height")}
+    padding, most, line = (int(match[1]) for match in found.values() if match)
+    assert runtime_panel._SHOWN_LINES * line + 2 * padding <= most
+
+
+def test_a_chart_that_cannot_be_read_anew_stays_as_what_it_was_and_goes_on_by_itself(
+    s: Session, service: ProjectHandle, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = opened(TestHistoryChart(service))
+    service.tests.run(suite="unit")
+    _shows(chart.said, "1 run,")
+    before = bytes(chart.image.value)
+
+    def refuse(*_: Any) -> Any:
+        raise Unavailable("The disk is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(s.transport, "history", refuse)
+        chart.kind.value = "slowest"
+        _shows(
+            chart.said, "The disk is away.", "What stands below is how it was before.", "It is tried again by itself."
+        )
+        assert bytes(chart.image.value) == before
+        assert chart.image.layout.display != "none"
+        assert "att-lost" in chart.image._dom_classes
+        assert "class='att-lost'" in chart.static_html()
+    chart.shared.touch(HistoryTopic(service.id))
+    _shows(chart.said, "1 run,")
+    eventually(lambda: bytes(chart.image.value) not in (before, b""))
+    assert "att-lost" not in chart.image._dom_classes
+
+
+def test_a_chart_of_a_history_whose_changes_cannot_be_read_is_old_until_they_can(
+    service: ProjectHandle, opened: Any
+) -> None:
+    chart = opened(TestHistoryChart(service))
+    service.tests.run(suite="unit")
+    _shows(chart.said, "1 run,")
+    chart._look(HistoryValue(1, Unavailable("The server is away.")))
+    _shows(chart.said, "The server is away.", "What stands below is how it was before.")
+    assert "att-lost" in chart.image._dom_classes
+    chart.shared.touch(HistoryTopic(service.id))
+    _shows(chart.said, "1 run,")
+    assert "att-lost" not in chart.image._dom_classes
+
+
+def test_a_panel_whose_server_is_gone_says_only_what_is_true_in_a_panel(opened: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+    with Session(HttpTransport(url)) as session:
+        picker = opened(ProjectPicker(session))
+        _shows(picker.said, "cannot be reached", "See whether the Jupyter server runs.", "It is tried again by itself.")
+        picker.act(session.health)
+        _shows(picker.notice, "cannot be reached", "See whether the Jupyter server runs.")
+        assert [words for words in (picker.said.html, picker.notice.html) if "connect again" in words] == []
+
+
+def test_what_is_empty_reads_as_two_lines_without_styles(service: ProjectHandle, opened: Any) -> None:
+    panel = opened(TestRunPanel(service))
+    _shows(panel.result, "<div><b>No test run yet</b></div><div>Run tests starts pytest")
+
+
+def test_the_time_that_is_left_is_told_when_it_is_a_second_at_least(service: ProjectHandle, opened: Any) -> None:
+    panel = opened(TestRunPanel(service))
+    _shows(panel.result, "No test run yet")
+    run = TestRun(project=service.id, run_id="run", state="running", started_at=now(), collected=2, eta_seconds=0.19)
+    panel._draw(TestsValue(run))
+    assert "0 of 2 tests" in panel.result.html
+    assert "left" not in panel.result.html
+    panel._draw(TestsValue(run.model_copy(update={"eta_seconds": 5.0})))
+    assert "about 5.0 s left" in panel.result.html
+
+
+def test_every_failed_test_is_run_again_however_many_they_are(
+    service: ProjectHandle, opened: Any, tmp_path: Path
+) -> None:
+    cases = "".join(f"<testcase classname='tests.test_a' name='test_{i}'><failure/></testcase>" for i in range(4100))
+    (tmp_path / "nightly.xml").write_text(f"<testsuite name='all'>{cases}</testsuite>")
+    service.tests.load(tmp_path / "nightly.xml")
+    panel = opened(TestRunPanel(service))
+    _shows(panel.result, "4100 failed")
+    assert panel.latest is not None
+    assert len(panel._failed(panel.latest)) == 4100
+
+
+def test_the_form_of_a_new_project_says_where_it_is_written(
+    s: Session, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picker = opened(ProjectPicker(s))
+    picker.more.click()
+    eventually(lambda: picker.template.options)
+    picker.template.value = "service"
+    picker.name.value = "written-here"
+    assert picker.folder.placeholder == "written-here"
+    assert f"It is written to {tmp_path / 'written-here'}." in picker.about.html
+    picker.create.click()
+    eventually(lambda: picker.value == "written-here")
+    assert picker.project.status().project.path == str(tmp_path / "written-here")
+    picker.folder.value = "~/elsewhere"
+    assert f"It is written to {Path.home() / 'elsewhere'}." in picker.about.html
+    picker.source.value = "Folder"
+    assert "is written" not in picker.about.html
+    assert picker.folder.placeholder == "an existing folder"
+    picker.project.delete()
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({}, ""),
+        ({"suite": "unit", "timeout": 60.0}, "unit, at most 1 min 0 s"),
+        ({"targets": ["tests/test_a.py"], "markers": "not slow"}, "tests/test_a.py, marked not slow"),
+        (
+            {"targets": ["a", "b"], "keyword": "cart", "shards": 4, "executor": "dask"},
+            "2 chosen, named cart, in 4 shards, on dask",
+        ),
+        ({"coverage_threshold": 80.0, "extra_args": ["-x", "-q"]}, "coverage of at least 80 %, -x -q"),
+    ],
+)
+def test_an_event_says_in_words_which_tests_were_started(request_: dict[str, Any], words: str) -> None:
+    event = Event(id=1, at=now(), kind="test.started", project="demo", data={"request": request_})
+    assert said(event) == ("tests started", words)
+
+
+def test_the_dashboard_of_a_session_says_how_many_projects_it_has_and_exports_the_one_that_is_chosen(
+    s: Session, service: ProjectHandle, opened: Any
+) -> None:
+    cockpit = opened(att.dashboard(s, project=service.id))
+    bundle = cockpit._repr_mimebundle_()
+    number = len(s.projects.list().projects)
+    assert bundle["text/plain"] == f"<ATT: dashboard of {number} {'project' if number == 1 else 'projects'}>"
+    assert f"Log of {service.id}" in bundle["text/html"]
+    assert "No project chosen" not in bundle["text/html"]

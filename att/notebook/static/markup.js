@@ -1,5 +1,6 @@
 // A piece of a page that Python writes: keeps what the reader has opened, scrolled and focused when it is written anew.
 
+const HEARD_MS = 1000; // after so long what was read out is taken away: it stands in the view as well
 const LIVE = "[role='status'], [role='alert']", FOCUSABLE = "a, button, summary, [tabindex]";
 
 function keyed(el, attribute) {
@@ -27,7 +28,12 @@ function render({ model, el }) {
   const voice = Object.assign(document.createElement("div"), { className: "att-voice" });
   voice.setAttribute("role", "status");
   el.append(view, voice);
-  let said = null;
+  let said = null, heard = 0;
+  const say = (words) => {
+    clearTimeout(heard);
+    voice.textContent = words;
+    heard = setTimeout(() => voice.replaceChildren(), HEARD_MS);
+  };
   const speak = (content) => {
     const live = [...content.querySelectorAll(LIVE)], now = new Set(live.map(textOf)), news = [];
     for (const node of live) {
@@ -35,7 +41,7 @@ function render({ model, el }) {
       if (known || !urgent) node.setAttribute("aria-live", "off");
       if (!known && !urgent) news.push(textOf(node));
     }
-    if (news.length) voice.textContent = news.join(". ");
+    if (news.length) say(news.join(". "));
     said = now;
   };
   const refocus = (was, at) => {
@@ -90,6 +96,7 @@ function render({ model, el }) {
     el.removeEventListener("keydown", keep);
     el.removeEventListener("scroll", scrolled, true);
     shown.disconnect();
+    clearTimeout(heard);
     el.replaceChildren();
   };
 }
