@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +134,7 @@ def window_bounds(runs: pd.DataFrame, recent: Window, baseline: Window) -> tuple
 
 
 def _back(runs: pd.DataFrame, end: int, window: Window, name: str) -> int:
-    if isinstance(window, Integral) and not isinstance(window, bool):
+    if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
         if window < 1:
             raise Invalid(f"{name} is at least one run, not {window}.")
         return max(0, end - int(window))
