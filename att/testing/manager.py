@@ -174,10 +174,18 @@ class TestManager:
     def _latest(self, project_id: str) -> str | None:
         self._registry.get(project_id)
         run = self._launcher.latest(project_id, KIND)
-        if run is not None:
+        if run is not None and not (SuiteRun(run).is_settled() and self._pruned(project_id, run.run_id)):
             return run.run_id
         kept = self._history.runs(project_id, None, 1).runs
         return kept[0].run_id if kept else None
+
+    def _pruned(self, project_id: str, run_id: str) -> bool:
+        """Say whether a run that joined the history is not in it any more."""
+        try:
+            self._history.run(project_id, run_id)
+        except NotFound:
+            return True
+        return False
 
     def _suite(self, project_id: str, run_id: str) -> SuiteRun | None:
         """Return a run whose directory is there, as far as it is read. Raises NotFound for a run of another kind."""

@@ -22,6 +22,7 @@ _BY_RETURNCODE: dict[int, TestStatus] = {
     4: "usage_error",
     5: "no_tests",
 }
+_NOT_IN_ORDER = frozenset({"crashed", "cancelled", "usage_error", "internal_error"})
 _NO_OUTCOMES = frozenset({"warnings", "deselected"})
 _NAMED_COUNTS = frozenset({"passed", "failed", "skipped", "error", "xfailed", "xpassed", "rerun", "deselected"})
 
@@ -111,12 +112,17 @@ def reason_of(state: StreamState, status: TestStatus, returncode: int | None, sh
         case "no_tests" if state.collected:
             text = f"{state.collected} test(s) were collected and none was run; is --collect-only among the options"
             text += " that the project gives to pytest?"
+        case "no_tests" if state.session is None:
+            text = "Pytest left before it collected tests; is --version or --help among its options, or does a"
+            text += " conftest file exit?"
         case "no_tests":
             text = "No tests were selected"
         case _:
             text = status.replace("_", " ").capitalize()
+    text = text.rstrip(".")  # pytest's own words may end with one
     names = ", ".join(test.nodeid for test in state.in_flight[:3])
-    return f"{text}; in flight: {names}." if names else f"{text}."
+    told = f"{text}; in flight: {names}" if names else text
+    return told if told.endswith("?") else f"{told}."
 
 
 def _how(returncode: int | None) -> str:
@@ -168,7 +174,7 @@ def finished_run(
             or (state.ended and state.collected == 0),
             "timed_out": timed_out,
             "returncode": TIMED_OUT_RETURNCODE if timed_out else returncode,
-            "complete": state.complete and status not in ("crashed", "cancelled"),
+            "complete": state.complete and status not in _NOT_IN_ORDER,
         }
     )
 

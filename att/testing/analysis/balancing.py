@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -56,6 +57,8 @@ def balance(
 
 def check_shards(n: int) -> None:
     """Raise `Invalid` when `n` is no number of shards."""
+    if not isinstance(n, Integral) or isinstance(n, bool):
+        raise Invalid(f"n is a whole number of shards, not {n!r}.")
     if n < 1:
         raise Invalid(f"A suite is divided among at least one shard, not {n}.")
 

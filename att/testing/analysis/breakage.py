@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from att.errors import NotFound
+from att.errors import Invalid, NotFound
 from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, executions, group_runs, ordered_runs
 from att.testing.analysis.flakiness import in_outage
 from att.testing.analysis.frames import OUTCOMES, TEXT, coded
@@ -25,8 +25,11 @@ _CHANGES = ("broken", "fixed", "new", "removed", "slower")
 def find_run(runs: pd.DataFrame, name: str) -> str:
     """Return the run_id that a run id, the beginning of a commit (7 characters or more) or a branch stands for.
 
-    A commit and a branch stand for their newest run. Raises `NotFound` with the closest names.
+    A commit and a branch stand for their newest run. Raises `NotFound` with the closest names, and `Invalid` for what
+    is no name.
     """
+    if not isinstance(name, str):
+        raise Invalid(f"A run is named by its id, a commit or a branch, not {name!r}.")
     ordered = ordered_runs(runs)
     for matches in (
         ordered["run_id"] == name,
@@ -46,6 +49,8 @@ def _text(runs: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 
 def _known(e: Executions, nodeid: str) -> npt.NDArray[np.int64]:
+    if not isinstance(nodeid, str):
+        raise Invalid(f"A test is named by its nodeid, not {nodeid!r}.")
     tests = np.flatnonzero((e.tests["nodeid"] == nodeid).to_numpy())
     if not len(tests):
         raise NotFound.named("test", nodeid, e.tests["nodeid"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from att.testing.limits import check
 
 __all__ = ["Slowdown", "Window", "grown", "regressions", "slowdown", "slowdown_table", "window_bounds"]
 
-Window = int | str | pd.Timedelta
+Window = int | str | timedelta
 """A number of runs, or a length of time as in `"7d"`."""
 
 Floats = npt.NDArray[np.float64]
@@ -133,10 +134,10 @@ def window_bounds(runs: pd.DataFrame, recent: Window, baseline: Window) -> tuple
 
 
 def _back(runs: pd.DataFrame, end: int, window: Window, name: str) -> int:
-    if isinstance(window, int):
+    if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
         if window < 1:
             raise Invalid(f"{name} is at least one run, not {window}.")
-        return max(0, end - window)
+        return max(0, end - int(window))
     length = length_of_time(window, name)
     times = runs["started_at"].dropna()
     if times.empty:

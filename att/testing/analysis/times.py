@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -14,14 +14,16 @@ __all__ = ["length_of_time", "periods", "point_in_time", "utc_times"]
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
+_FREQUENCY = re.compile(r"(\d*)([A-Za-z]+(?:-[A-Za-z]+)?)")
 _FIXED_UNITS = frozenset({"D", "h", "min", "s"})
+_WITH_GAPS = frozenset({"B", "C"})
 _PERIOD_NAMES = {"ME": "M", "MS": "M", "QE": "Q", "QS": "Q", "YE": "Y", "YS": "Y"}
 
 
-def length_of_time(value: str | pd.Timedelta, name: str) -> pd.Timedelta:
+def length_of_time(value: object, name: str) -> pd.Timedelta:
     """Return a length such as `"90d"`, `"12h"`, `"30min"` or `"2w"`; `name` is the argument that `Invalid` names."""
-    if isinstance(value, pd.Timedelta):
-        return value
+    if isinstance(value, timedelta):
+        return pd.Timedelta(value)
     match = _LENGTH.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2].lower() not in _UNITS:
         raise Invalid(f"{name} is a length of time such as '90d', '12h' or '2w', not {value!r}.", argument=name)
@@ -59,18 +61,27 @@ def utc_times(values: pd.Series[Any]) -> pd.Series[Any]:
 def periods(times: pd.Series[Any], freq: str | None) -> pd.Series[Any]:
     """Return the start of the period in which each UTC time lies; without a frequency the times themselves.
 
-    Raises `Invalid` for a frequency that pandas does not know.
+    Raises `Invalid` for a frequency that pandas does not know, and for business days, between which there are gaps.
     """
     if freq is None:
         return times
-    fixed = freq.lstrip("0123456789") in _FIXED_UNITS
+    refusal = Invalid(f"{freq!r} is no frequency; use 'h', '6h', 'D', 'W', 'ME' or another one of pandas.")
+    match = _FREQUENCY.fullmatch(freq) if isinstance(freq, str) else None
+    number, unit = (int(match[1] or 1), match[2]) if match is not None else (0, "")
+    if number < 1 or unit in _WITH_GAPS:
+        raise refusal
     try:
-        starts: pd.Series[Any] = times.dt.floor(freq) if fixed else _calendar_periods(times, freq)
-    except ValueError as error:
-        raise Invalid(f"{freq!r} is no frequency; use 'h', '6h', 'D', 'W', 'ME' or another one of pandas.") from error
+        fixed = unit in _FIXED_UNITS
+        starts: pd.Series[Any] = times.dt.floor(freq) if fixed else _calendar_periods(times, number, unit)
+    except (ValueError, OverflowError) as error:
+        raise refusal from error
     return starts
 
 
-def _calendar_periods(times: pd.Series[Any], freq: str) -> Any:
-    calendar = times.dt.tz_convert(None).dt.to_period(_PERIOD_NAMES.get(freq, freq))
-    return calendar.dt.start_time.dt.tz_localize("UTC")
+def _calendar_periods(times: pd.Series[Any], number: int, unit: str) -> Any:
+    """Return the starts of periods of several months, weeks, ...; two months begin in January, March, and so on."""
+    calendar = times.dt.tz_convert(None).dt.to_period(_PERIOD_NAMES.get(unit, unit))
+    ordinals = pd.PeriodIndex(calendar).asi8 // number * number
+    index: Any = pd.PeriodIndex  # partly typed
+    starts = index.from_ordinals(ordinals, freq=calendar.dtype.freq).start_time
+    return pd.Series(starts.tz_localize("UTC"), index=times.index)

@@ -45,6 +45,9 @@ def slowest(
     check(limit=limit)
     table = slowest_table(runs, results, q)
     title = "Slowest tests"
+    if table.empty and len(results):
+        why = "All were skipped, or their reports tell no times."
+        return empty_chart(theme, title, "No test has a duration yet.", why)
     if table.empty:
         return empty_chart(theme, title, "No duration has been recorded yet.", "Start a run with p.tests.run().")
     name = f"p{q * 100:g}_seconds"

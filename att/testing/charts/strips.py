@@ -44,7 +44,7 @@ def duration(runs: pd.DataFrame, results: pd.DataFrame, nodeid: str, *, theme: T
     (`change_point`). Raises `NotFound` with close names for a nodeid that no run knows, and `Invalid` for one that
     several projects have; on an empty history it draws what to do.
     """
-    title = shorten(nodeid, 84)
+    title = shorten(str(nodeid), 84)
     if not len(executions(runs, results).row):
         return empty_chart(theme, title, "No duration has been recorded yet.", "Start a run with p.tests.run().")
     life = timeline(runs, results, nodeid)

@@ -48,7 +48,8 @@ def to_parquet(
 
     Text is UTF-8, times are microseconds in UTC, durations are seconds as doubles; the columns are those of
     `att.testing.analysis.frames`. One month is held in memory beside the frames.
-    Raises `Conflict` when the target is parted in another way, `NotSupported` when a URL's package is missing.
+    Raises `Conflict` when the target is parted in another way, `NotSupported` when a URL's package is missing,
+    `Invalid` when the target is a file.
     """
     if partition not in get_args(Partition):
         raise Invalid(f"partition is {', '.join(get_args(Partition))}, not {partition!r}.", partition=partition)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from att.errors import NotFound, NotSupported
+from att.errors import Invalid, NotFound, NotSupported
 
 if TYPE_CHECKING:
     import pyarrow.fs
@@ -75,7 +75,9 @@ class Place:
         return marker
 
     def write_marker(self, marker: dict[str, Any]) -> None:
-        """Say what the export is."""
+        """Say what the export is; raise `Invalid` where a file is in the way."""
+        if self.files.get_file_info(self.root).is_file:
+            raise Invalid(f"{self.name} is a file; a history is written into a folder, name one.")
         self.files.create_dir(self.root, recursive=True)
         with self.files.open_output_stream(self.path(_MARKER)) as stream:
             stream.write(json.dumps(marker).encode())

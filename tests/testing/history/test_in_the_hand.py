@@ -166,3 +166,10 @@ def test_tests_of_two_projects_with_one_name_are_not_drawn_as_one() -> None:
     assert "4 executions" in repr(chart)
     assert "no change of level" in repr(chart)
     assert "4 executions" in repr(h.plot.duration(other))
+
+
+def test_slow_tests_that_never_ran_are_told_from_a_history_without_runs() -> None:
+    skipped = History(*history({"test_a.py::test_a": "SSS"}))
+    skipped.results["duration_seconds"] = float("nan")
+    assert "No test has a duration yet" in repr(skipped.plot.slowest())
+    assert "No duration has been recorded yet" in repr(History(skipped.runs[:0]).plot.slowest())

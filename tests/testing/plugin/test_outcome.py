@@ -25,6 +25,10 @@ def _end(exitstatus: int, **counts: int) -> End:
     return End(event="end", at=8, exitstatus=exitstatus, counts=counts)
 
 
+def _interrupt(message: str = "") -> Interrupt:
+    return Interrupt(event="interrupt", at=7, type="KeyboardInterrupt", message=message)
+
+
 @pytest.mark.parametrize(
     ("records", "returncode", "status"),
     [
@@ -71,10 +75,6 @@ def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
     assert status_of(stopped, 2, cancelled=True) == "cancelled"
 
 
-def _interrupt() -> Interrupt:
-    return Interrupt(event="interrupt", at=7, type="KeyboardInterrupt", message="")
-
-
 def _started() -> TestRun:
     return TestRun(
         project="demo", run_id="r1", state="running", started_at=now(), request=TestRequest(), commit="abc", dirty=True
@@ -115,6 +115,30 @@ def test_a_timed_out_run_has_124_and_keeps_what_finished(tmp_path: Path) -> None
     run = finished_run(_started(), done.state, ended_at=now(), returncode=done.returncode, timed_out=True)
 
     assert (run.status, run.returncode, run.timed_out, run.passed) == ("timed_out", 124, True, 3)
+
+
+def test_a_session_that_refused_its_arguments_is_not_complete() -> None:
+    state = StreamState(boot=BOOT, session=SESSION, end=_end(4), collected=0, last_at=8)
+    run = finished_run(_started(), state, ended_at=now(), returncode=4)
+    assert (run.status, run.complete) == ("usage_error", False)
+
+
+@pytest.mark.parametrize(
+    ("state", "returncode", "message"),
+    [
+        (StreamState(boot=BOOT, exited=True), 0, "Pytest left before it collected tests; is --version or --help"),
+        (StreamState(boot=BOOT, session=SESSION, end=_end(5), collected=0), 5, "No tests were selected."),
+        (
+            StreamState(boot=BOOT, session=SESSION, end=_end(2), interrupt=_interrupt("Failed, go on.")),
+            2,
+            "Failed, go on.",
+        ),
+    ],
+)
+def test_the_message_says_in_one_sentence_how_a_run_ended(state: StreamState, returncode: int, message: str) -> None:
+    run = finished_run(_started(), state, ended_at=now(), returncode=returncode)
+    assert message in run.message
+    assert run.message[-2:] != ".."
 
 
 def test_a_run_without_an_end_lasted_until_its_process_was_gone() -> None:

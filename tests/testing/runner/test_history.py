@@ -138,3 +138,12 @@ def test_a_test_of_which_a_subtest_failed_has_failed_everywhere(tmp_path: Path) 
     assert broken["first_bad_run"].to_list() == [run.run_id]
     (report,) = to_junit(*frames, tmp_path / "junit.xml")
     assert 'failures="1"' in report.read_text()
+
+
+def test_the_latest_results_are_those_of_a_run_that_is_kept(tmp_path: Path) -> None:
+    with house(tmp_path / "data", real_history=True) as opened:
+        opened.project(tmp_path, {"test_a.py": "def test_passes(): pass\n"})
+        opened.run()
+        assert len(opened.tests.results("demo").outcomes) == 1
+        opened.history_store.prune("demo", keep_runs=0)
+        assert opened.tests.results("demo").outcomes == []
