@@ -102,6 +102,7 @@ def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(s
     shop.made.append("unfit")
     expect(shop.card("unfit")).to_contain_text("Setup failed")
     expect(shop.card("unfit").locator(".jp-att-Trouble-lines")).to_contain_text("no.git")
+    expect(shop.bar).to_have_text("1 not set up · 2 running")
     stopped = ["api", "billing", "crawler", "exports", "frontend", "north", "south"]
     eventually(lambda: shop.cards() == ["unfit", "docs", long, *stopped])
     for name in ("north", "south"):
@@ -185,10 +186,71 @@ def test_commands_act_on_a_named_project_or_ask_which_and_a_setting_hides_the_st
     shop.page.locator(".lm-CommandPalette-item", has_text="Stop a Project…").click()
     shop.page.locator(".jp-Dialog").get_by_role("button", name="OK").click()
     expect(shop.card("web", "stopped")).to_be_visible()
-    shop.lab.set("jupyter-att:plugin", statusBar=False)
+    probe = {"kind": "command", "command": [sys.executable, "-c", "raise SystemExit('no')"], "period_seconds": 0.2}
+    shop.project("slow", probes=[probe])
+    shop.lab.set("jupyter-att:plugin", statusBar=False, waitSeconds=1)
     expect(shop.bar).to_be_hidden()
-    shop.lab.set("jupyter-att:plugin")
+    shop.click("Start", "slow")
+    expect(shop.page.get_by_text("not healthy, after 1 s. It goes on; look at its log.")).to_be_visible()
+    shop.lab.set("jupyter-att:plugin", wait="none")
     expect(shop.bar).to_be_visible()
+    before = shop.status("slow")["pid"]
+    shop.click("Restart", "slow")
+    eventually(lambda: shop.status("slow")["pid"] not in (None, before))
+    expect(shop.card("slow").get_by_role("button", name="Restart slow")).to_be_enabled()
+    shop.lab.set("jupyter-att:plugin")
+
+
+def test_a_project_is_deleted_with_its_folder_only_where_that_is_ticked(shop: Workshop) -> None:
+    folders = {name: shop.project(name) for name in ("keep", "sweep")}
+    dialog = shop.page.locator(".jp-Dialog")
+    delete = dialog.get_by_role("button", name="Delete")
+    expect(shop.card("keep")).to_be_visible()
+    shop.lab.execute("jupyter-att:delete", project="keep")
+    expect(dialog).to_contain_text(str(folders["keep"]))
+    expect(delete).to_have_class(re.compile("jp-mod-warn"))
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    shop.click("Delete", "keep")
+    delete.click()
+    expect(shop.card("keep")).to_have_count(0)
+    assert (folders["keep"] / "app.py").exists()
+    shop.click("Delete", "sweep")
+    dialog.get_by_role("checkbox").check()
+    shop.lab.screenshot("panel-delete")
+    delete.click()
+    expect(shop.card("sweep")).to_have_count(0)
+    assert not folders["sweep"].exists()
+
+
+def test_what_restarts_by_itself_has_the_sign_and_word_of_the_notebook(shop: Workshop) -> None:
+    shop.project("again", "raise SystemExit(3)\n", restart="always")
+    shop.start("again")
+    expect(shop.card("again", "backoff").locator(".jp-att-Chip .jp-att-mark-again")).to_be_visible()
+    expect(shop.card("again", "backoff")).to_contain_text("Backoff")
+
+
+def test_everything_of_a_card_is_reached_and_done_with_the_keyboard(shop: Workshop) -> None:
+    shop.project("web")
+    card = shop.card("web", "stopped")
+    expect(card.locator(".jp-att-mark-stopped")).to_be_visible()
+    shop.page.get_by_role("button", name="New project").first.focus()
+    shop.tab_to(card.get_by_role("button", name="Start web"))
+    shop.page.keyboard.press("Enter")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    shop.page.get_by_role("button", name="New project").first.focus()
+    shop.tab_to(shop.card("web").get_by_role("button", name="Open the log web"))
+    shop.page.keyboard.press("Enter")
+    rows = shop.page.get_by_role("log", name="Log of web")
+    expect(rows).to_be_focused()
+    shop.page.get_by_role("searchbox", name="Search the log").focus()
+    shop.page.keyboard.type("ready")
+    expect(rows.locator(".jp-att-mod-current mark")).to_have_text("ready")
+    stderr = shop.page.get_by_role("button", name="Only what was written to stderr")
+    shop.tab_to(stderr)
+    shop.page.keyboard.press("Enter")
+    expect(stderr).to_have_attribute("aria-pressed", "true")
+    shop.tab_to(rows)
 
 
 def test_a_project_is_made_by_hand_and_what_is_wrong_is_said_where_it_was_typed(shop: Workshop) -> None:

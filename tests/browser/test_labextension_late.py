@@ -108,12 +108,60 @@ def test_a_project_that_cannot_be_read_again_is_named_until_it_can(shop: Worksho
     expect(notice).to_have_count(0)
 
 
-def test_a_list_that_cannot_be_read_is_asked_for_again(shop: Workshop, wire: Wire) -> None:
+def test_a_list_that_cannot_be_read_is_asked_for_again_and_a_server_of_another_release_is_named(
+    shop: Workshop, wire: Wire
+) -> None:
     shop.project("web")
-    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.start("web")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    shop.click("Open the tests", "web")
+    run = shop.page.get_by_role("button", name="Run the tests")
+    expect(run).to_be_enabled()
     shop.page.route(LIST, lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     wire.cut()
     expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("answered 502")
     expect(shop.bar).to_have_text("ATT disconnected")
+    expect(shop.page.locator(".jp-att-Tests .jp-att-Banner")).to_contain_text("The tests go on.")
+    expect(run).to_be_disabled()
+    for name in ("Stop web", "Restart web"):
+        expect(shop.card("web").get_by_role("button", name=name)).to_be_disabled()
+    shop.lab.screenshot("panel-tests-disconnected")
+    newer = {**shop.lab.server.get("health"), "version": "9.8.7"}
+    shop.page.route("**/api/v1/health", lambda route: route.fulfill(json=newer))
     shop.page.unroute(LIST)
-    expect(shop.bar).to_have_text("ATT: nothing runs")
+    expect(shop.bar).to_have_text("1 running")
+    expect(run).to_be_enabled()
+    expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("the server of ATT 9.8.7")
+
+
+def test_views_say_that_they_read_until_the_first_answer_is_there(shop: Workshop, wire: Wire) -> None:
+    shop.project("web")
+    shop.project("mute", "import time\ntime.sleep(1000)\n")
+    shop.start("web")
+    shop.start("mute")
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    held: list[WebSocketRoute] = []
+    late: list[Route] = []
+    shop.page.route_web_socket("**/api/v1/projects/*/ws?*", lambda stream: held.append(stream))
+    shop.page.route(AFTERWARDS, lambda route: late.append(route))
+    wire.hold()
+    reload(shop)
+    expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_have_text("Connecting…")
+    shop.lab.execute("jupyter-att:open-log", project="web")
+    log = shop.page.locator(".jp-att-Log")
+    expect(log.locator(".jp-att-reading")).to_have_text("Reading…")
+    expect(log.locator(".jp-att-Log-kept")).to_have_text("")
+    shop.lab.screenshot("panel-log-reading")
+    wire.until_asked()
+    wire.release()
+    shop.click("Open the tests", "web")
+    expect(shop.page.locator(".jp-att-Tests .jp-att-reading")).to_have_text("Reading…")
+    shop.lab.screenshot("panel-tests-reading")
+    for route in late:
+        route.continue_()
+    shop.page.unroute(AFTERWARDS)
+    expect(shop.page.locator(".jp-att-Tests")).to_contain_text("have not been run yet")
+    shop.click("Open the log", "web")
+    expect(log.locator(".jp-att-reading")).to_have_text("Reading…")
+    shop.click("Open the log", "mute")
+    expect(shop.page.locator(".jp-att-Log .jp-att-Nothing")).to_contain_text("Lines appear here as they come.")

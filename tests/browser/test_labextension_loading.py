@@ -1,6 +1,8 @@
-"""Reports of other runs are in the sidebar and in the open test panel as soon as somebody has loaded them."""
+"""What others do is seen at once: they load reports, delete a project while its panels are open, and make it again."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -19,3 +21,27 @@ def test_loaded_reports_are_shown_without_a_reload(shop: Workshop) -> None:
     expect(head).to_contain_text("1 failed")
     expect(head).to_contain_text("2 passed")
     expect(shop.card("built")).to_contain_text("2 passed, 1 failed")
+
+
+def test_panels_of_a_project_that_is_deleted_say_so_and_come_back_with_it(shop: Workshop) -> None:
+    folder = str(shop.lab.server.home.work / "bare")
+    Path(folder).mkdir(exist_ok=True)
+    shop.made.append("bare")
+    shop.lab.server.post("projects", id="bare", path=folder)
+    shop.click("Open the log", "bare")
+    expect(shop.page.locator(".jp-att-Nothing")).to_contain_text("It has no command to start.")
+    shop.click("Open the tests", "bare")
+    tests, run = shop.page.locator(".jp-att-Tests"), shop.page.get_by_role("button", name="Run the tests")
+    expect(tests).to_contain_text("have not been run yet")
+    shop.lab.server.api.delete("projects/bare")
+    expect(tests.locator(".jp-att-Banner")).to_contain_text("no project 'bare'")
+    expect(tests).not_to_contain_text("have not been run yet")
+    expect(run).to_be_disabled()
+    shop.lab.screenshot("panel-tests-deleted")
+    shop.page.get_by_role("tab", name="bare log").click()
+    expect(shop.page.locator(".jp-att-Log .jp-att-Banner")).to_contain_text("no project 'bare'")
+    shop.lab.screenshot("panel-log-deleted")
+    shop.page.get_by_role("tab", name="bare tests").click()
+    shop.lab.server.post("projects", id="bare", path=folder)
+    expect(tests).to_contain_text("have not been run yet")
+    expect(run).to_be_enabled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from functools import partial
 from pathlib import Path
@@ -36,13 +37,32 @@ import pytest
 
 @pytest.mark.parametrize("n", range(6))
 def test_good(n):
-    time.sleep(0.3)
+    time.sleep(0.5)
 
 def test_prices_are_rounded():
     price = 0.1 + 0.2
     print("price is", price)
     assert price == 0.3
 """
+
+
+MIXED = """\
+import pathlib, sys, time
+def write(numbers):
+    for n in numbers:
+        print("row", n, file=sys.stdout if n < 20 else sys.stderr, flush=True)
+write(range(400))
+while not pathlib.Path("more").exists():
+    time.sleep(0.01)
+write(range(400, 460))
+time.sleep(1000)
+"""
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+PART = """() => {
+    const bar = document.querySelector(".jp-att-Result [role=progressbar]");
+    const [now, most] = ["now", "max"].map(part => Number(bar?.getAttribute(`aria-value${part}`)));
+    return now > 0 && now < most;
+}"""
 
 
 def log(shop: Workshop, name: str) -> Locator:
@@ -72,6 +92,9 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     shop.click("Open the log", "chatty")
     expect(shop.page.get_by_text("Nothing written yet")).to_be_visible()
     shop.lab.screenshot("panel-log-empty")
+    colours = "icons => [...new Set(icons.map(icon => getComputedStyle(icon)[icon.style.fill ? 'stroke' : 'fill']))]"
+    assert len(shop.page.locator(".jp-att-Log .jp-att-mod-icon svg .jp-icon3").evaluate_all(colours)) == 1
+    assert shop.page.locator(".jp-att-Log svg [id]").count() == 0
     shop.start("chatty")
     rows = log(shop, "chatty")
     alert = rows.locator(".jp-att-Log-row.jp-att-mod-stderr")
@@ -91,9 +114,40 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     expect(alert.last).to_be_visible()
     shows(shop, before + MANY + 1)
     lines = texts(shop)
-    assert sum(line.startswith("--- Run") for line in lines) == 2
-    second = lines[[n for n, line in enumerate(lines) if line.startswith("--- Run")][1] + 1 :]
+    runs = [n for n, line in enumerate(lines) if re.fullmatch(rf"--- run [0-9a-z]{{8}} started {TIME}", line)]
+    assert len(runs) == 2
+    assert lines[runs[1]].split()[2] == shop.status("chatty")["run_id"][-8:]
+    second = lines[runs[1] + 1 :]
     assert second == [*(f"line {n}" for n in range(MANY)), "red alert"]
+
+
+def test_a_log_that_does_not_follow_holds_still_while_old_lines_are_dropped(shop: Workshop) -> None:
+    shop.lab.set("jupyter-att:plugin", logLines=400)
+    shop.lab.execute("jupyter-att:show-projects")
+    folder = shop.project("mixed", MIXED)
+    shop.start("mixed")
+    shop.click("Open the log", "mixed")
+    rows = log(shop, "mixed")
+    expect(rows).to_contain_text("row 399")
+    stderr = shop.page.get_by_role("button", name="Only what was written to stderr")
+    stderr.click()
+    expect(stderr).to_have_attribute("aria-pressed", "true")
+    background = "button => getComputedStyle(button).backgroundColor"
+    under_the_pointer = stderr.evaluate(background)
+    rows.hover()
+    assert stderr.evaluate(background) == under_the_pointer
+    shop.page.get_by_role("searchbox", name="Search the log").fill("row 2")
+    current, hits = rows.locator(".jp-att-mod-current"), shop.page.locator(".jp-att-Log-hits")
+    expect(current).to_have_text("errrow 299")
+    expect(current).to_be_in_viewport()
+    expect(hits).to_have_text("110 of 110")
+    before = current.bounding_box()
+    (folder / "more").touch()
+    expect(shop.page.locator(".jp-att-Log-kept:visible")).to_contain_text("of 460")
+    expect(hits).to_have_text("100 of 100")
+    expect(current).to_have_text("errrow 299")
+    assert current.bounding_box() == before
+    shop.lab.set("jupyter-att:plugin")
 
 
 def test_what_is_selected_in_a_log_stays_selected_while_lines_come_and_can_be_copied(shop: Workshop) -> None:
@@ -129,7 +183,7 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     shop.lab.screenshot("panel-tests-empty")
     shop.page.get_by_role("button", name="Run the tests").click()
     result = shop.page.locator(".jp-att-Result")
-    expect(result.get_by_role("progressbar")).to_be_visible()
+    shop.page.wait_for_function(PART)
     shop.lab.screenshot("panel-tests-running")
     failure = shop.page.locator(".jp-att-Failure[data-nodeid='tests/test_prices.py::test_prices_are_rounded']")
     expect(failure.locator(".jp-att-mod-error").first).to_contain_text("assert")
@@ -139,6 +193,7 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     (run,) = shop.lab.server.get("projects/sums/test/runs")["runs"]
     assert (run["failed"], run["passed"], run["status"]) == (1, 6, "failed")
     expect(shop.card("sums")).to_contain_text("6 passed, 1 failed")
+    expect(result.locator(".jp-att-Result-note")).to_have_text(re.compile(rf"^all · {TIME}$"))
     shop.lab.screenshot("panel-tests")
     shop.lab.saved("jupyter-att-tests:sums")
     shop.lab.reload()
@@ -155,7 +210,10 @@ def test_all_that_failed_is_run_again_also_where_not_all_of_it_is_shown(shop: Wo
     suite = folder / "tests" / "test_many.py"
     suite.write_text("import pytest\n@pytest.mark.parametrize('n', range(310))\ndef test_n(n):\n    assert n >= 300\n")
     shop.click("Open the tests", "many")
-    shop.page.get_by_role("button", name="Run the tests").click()
+    shop.page.get_by_label("Suite").focus()
+    shop.page.keyboard.press("Shift+Tab")
+    expect(shop.page.get_by_role("button", name="Run the tests")).to_be_focused()
+    shop.page.keyboard.press("Enter")
     again = shop.page.get_by_role("button", name="Run the tests that failed again")
     expect(again).to_have_text("Rerun 300 failed")
     expect(shop.page.get_by_text("200 more failures")).to_be_visible()
@@ -222,6 +280,7 @@ def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_
 
         first.end(signal.SIGKILL)
         expect(shop.bar).to_have_text("ATT disconnected")
+        expect(lab.page.locator(".jp-att-Log .jp-att-Banner")).to_contain_text("Nothing is lost")
         in_both("panel-disconnected", "Trying again")
         expect(shop.card("ticker", "running")).to_be_visible()
 
@@ -235,10 +294,14 @@ def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_
         ticks = texts(shop)[1:]
         assert ticks == [f"tick {n}" for n in range(len(ticks))]
         lab.server.post("projects/ticker/runtime/stop")
+        expect(shop.card("ticker", "stopped")).to_be_visible()
 
         lab.server.end(signal.SIGKILL)
         start_lab(home, port, att=False)
         expect(shop.bar).to_have_text("ATT not served")
+        expect(lab.page.locator(".jp-att-Log .jp-att-Banner")).to_have_text(re.compile("does not serve ATT.*Install"))
+        for name in ("Start ticker", "Delete ticker", "New project"):
+            expect(lab.page.get_by_role("button", name=name)).to_be_disabled()
         in_both("panel-absent", "Install jupyter-att where JupyterLab runs")
         assert (lab.faint, dark.faint) == ([], [])
     context.close()

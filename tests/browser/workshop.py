@@ -58,6 +58,14 @@ class Workshop:
         """Press a button of the project's card."""
         self.card(name).get_by_role("button", name=f"{action} {name}", exact=True).click()
 
+    def tab_to(self, control: Locator, most: int = 12) -> None:
+        """Go on with the Tab key from where the focus is, until it is on this control."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if control.evaluate("node => node === document.activeElement"):
+                return
+        raise AssertionError(f"{most} times Tab do not lead to {control}.")
+
     @property
     def bar(self) -> Locator:
         """The item in the status bar."""

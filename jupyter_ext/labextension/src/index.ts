@@ -12,6 +12,7 @@ import { Actions } from './model/actions';
 import { Projects } from './model/projects';
 import { PLUGIN, Settings } from './model/settings';
 import { addCommands, COMMANDS, told } from './plugin/commands';
+import { deleteProject } from './plugin/deleting';
 import { makeProject } from './plugin/making';
 import { pageOf } from './plugin/pages';
 import { Panels } from './plugin/panels';
@@ -48,7 +49,8 @@ function activate(
     openLog: id => logs.open(id),
     openTests: id => tests.open(id),
     openPage: id => told(() => window.open(pageOf(id, projects), '_blank', 'noopener')),
-    newProject: () => void makeProject(projects)
+    newProject: () => void makeProject(projects),
+    deleteProject: id => void deleteProject(id, projects, actions)
   };
 
   const sidebar = new Sidebar(tools);

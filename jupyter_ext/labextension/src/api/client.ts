@@ -32,6 +32,11 @@ export class Api {
     return this.request<T>('POST', path, {}, body);
   }
 
+  /** Return the JSON of a DELETE. Throws Problem. */
+  delete<T>(path: string, query: Query = {}): Promise<T> {
+    return this.request<T>('DELETE', path, query);
+  }
+
   /** Open a WebSocket. */
   socket(path: string, query: Query = {}): WebSocket {
     const { appendToken, token, wsUrl, WebSocket } = this.settings;

@@ -6,7 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Api, ofProject } from '../api/client';
 import { Stream, StreamState } from '../api/stream';
 import type { LogPage } from '../api/types';
-import { hits, Ring, Row } from './ring';
+import { hits, placeOf, Ring, Row } from './ring';
 
 const FIRST_LINES = 2_000;
 
@@ -14,36 +14,39 @@ const FIRST_LINES = 2_000;
 export class LogModel implements IDisposable {
   constructor(
     readonly project: string,
-    api: Api,
+    private readonly _api: Api,
     capacity: number
   ) {
     this.ring = new Ring(capacity);
     const tail = Math.min(FIRST_LINES, capacity);
     this._stream = new Stream<LogPage>({
       connect: () =>
-        api.socket(ofProject(project, 'ws'), {
+        _api.socket(ofProject(project, 'ws'), {
           events: false,
           logs: true,
           log_cursor: this._cursor,
           log_tail: this._cursor === null ? tail : null
         }),
       onPage: page => this._take(page),
-      onState: state => this._set({ connection: state }),
+      onState: state => this._onStream(state),
       onProblem: problem => this._set({ problem })
     });
   }
 
   readonly ring: Ring;
-  connection: StreamState = 'connecting';
+  /** Whether it is known what the log has by now, be it nothing. */
+  known = false;
+  /** The stream broke and is not back yet. */
+  broken = false;
   problem = '';
   following = true;
   errorsOnly = false;
   times = false;
   wanted = '';
-  /** Rows in which the text was found, by their number among those shown. */
-  found: number[] = [];
-  /** Which of `found` was jumped to. */
-  at: number | null = null;
+  /** Rows in which the text was found, of those shown. */
+  found: Row[] = [];
+  /** The one of `found` that was jumped to. */
+  current: Row | null = null;
   /** Lines that came while it did not follow. */
   unseen = 0;
 
@@ -69,26 +72,34 @@ export class LogModel implements IDisposable {
     this._search();
   }
 
-  search(wanted: string): void {
-    this._set({ wanted, at: null });
+  /** Search for a text, and go to where it was found nearest; `top` is the number of the first row in sight. */
+  search(wanted: string, top: number): Row | null {
+    this._set({ wanted, current: null });
     this._search();
+    return this.step(0, top);
   }
 
-  /** Go to the next or previous place that was found. Returns its row. */
-  step(by: 1 | -1): number | null {
-    const { found } = this;
+  /** Which of `found` was jumped to; null when none was, or when it is kept no more. */
+  get at(): number | null {
+    const at = this.current ? placeOf(this.found, this.current.number) : -1;
+    return this.found[at] === this.current && this.current ? at : null;
+  }
+
+  /** Go to the next or previous row that was found: at first the last while it follows, else the next one from `top`. */
+  step(by: -1 | 0 | 1, top: number): Row | null {
+    const { found, at, following } = this;
     if (found.length === 0) {
       return null;
     }
-    const from = this.at ?? (by > 0 ? -1 : 0);
-    const at = (from + by + found.length) % found.length;
-    this._set({ at, following: false });
-    return found[at] ?? null;
+    const nearest = following ? found.length - 1 : Math.min(placeOf(found, top), found.length - 1);
+    const current = found[at === null ? nearest : (at + by + found.length) % found.length] ?? null;
+    this._set({ current, following: false });
+    return current;
   }
 
   clear(): void {
     this.ring.clear();
-    this._set({ unseen: 0, at: null });
+    this._set({ unseen: 0, current: null });
     this._search();
   }
 
@@ -100,9 +111,24 @@ export class LogModel implements IDisposable {
   private _take(page: LogPage): void {
     this._cursor = page.cursor;
     this.ring.add(page);
-    this._set({ problem: '', unseen: this.following ? 0 : this.unseen + page.lines.length });
+    this._set({ problem: '', known: true, unseen: this.following ? 0 : this.unseen + page.lines.length });
     if (this.wanted) {
       this._search();
+    }
+  }
+
+  private _onStream(state: StreamState): void {
+    this._set({ broken: state === 'waiting' || (this.broken && state === 'connecting') });
+    if (state === 'open' && !this.known) {
+      void this._askWhetherEmpty();
+    }
+  }
+
+  /** A stream sends no page of a log without lines; an ordinary request tells that there are none. */
+  private async _askWhetherEmpty(): Promise<void> {
+    const page = await this._api.get<LogPage>(ofProject(this.project, 'runtime/logs'), { tail: 1 }).catch(() => null);
+    if (page?.lines.length === 0) {
+      this._set({ known: true });
     }
   }
 

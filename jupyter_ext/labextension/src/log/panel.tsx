@@ -4,7 +4,6 @@ import { Clipboard, MainAreaWidget } from '@jupyterlab/apputils';
 import {
   caretDownIcon,
   caretUpIcon,
-  clearIcon,
   downloadIcon,
   historyIcon,
   ReactWidget,
@@ -14,14 +13,18 @@ import { Message } from '@lumino/messaging';
 import { PanelLayout, Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-import { face } from '../model/face';
+import { face, startable } from '../model/face';
 import { count } from '../model/times';
 import { useSignal } from '../ui/hooks';
-import { copyIcon, logIcon, marks, pauseIcon } from '../ui/icons';
+import { clearIcon, copyIcon, logIcon, marks, pauseIcon } from '../ui/icons';
+import { Lost } from '../ui/lost';
 import { Banner, Button, Chip } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { LogModel } from './model';
+import type { Row } from './ring';
 import { Rows } from './rows';
+
+const GOES_ON = 'Nothing is lost: the log goes on where it broke off.';
 
 /** Make the panel. */
 export function logPanel(project: string, tools: ITools, lines: number): MainAreaWidget<LogView> {
@@ -45,7 +48,7 @@ export class LogView extends Widget {
     const rows = new Rows(atEnd => model.follow(atEnd));
     rows.node.setAttribute('aria-label', `Log of ${model.project}`);
     this._rows = rows;
-    const bar = ReactWidget.create(<Bar model={model} tools={tools} rows={rows} />);
+    const bar = ReactWidget.create(<Bar model={model} tools={tools} rows={rows} jump={row => this._jump(row)} />);
     bar.addClass('jp-att-Log-bar');
     const layout = (this.layout = new PanelLayout());
     layout.addWidget(bar);
@@ -82,26 +85,29 @@ export class LogView extends Widget {
 
   private _show(): void {
     const { model } = this;
-    const moved = model.errorsOnly ? 0 : model.ring.dropped - this._dropped;
-    this._dropped = model.ring.dropped;
-    if (!this.isVisible) {
-      return;
+    if (this.isVisible) {
+      this._rows.show(model.rows, model, model.following);
     }
-    const current = model.at === null ? null : (model.found[model.at] ?? null);
-    this._rows.show(model.rows, { times: model.times, wanted: model.wanted, current }, model.following, moved);
+  }
+
+  private _jump(row: Row | null): void {
+    if (row) {
+      this._show();
+      this._rows.jump(row);
+    }
   }
 
   private readonly _rows: Rows;
-  private _dropped = 0;
 }
 
 interface IBar {
   model: LogModel;
   tools: ITools;
   rows: Rows;
+  jump: (row: Row | null) => void;
 }
 
-function Bar({ model, tools, rows }: IBar): React.ReactElement {
+function Bar({ model, tools, rows, jump }: IBar): React.ReactElement {
   useSignal(model.changed);
   return (
     <>
@@ -114,7 +120,7 @@ function Bar({ model, tools, rows }: IBar): React.ReactElement {
           primary={!model.following && model.unseen > 0}
           onClick={() => model.follow(!model.following)}
         />
-        <Search model={model} jump={number => rows.jump(number)} />
+        <Search model={model} rows={rows} jump={jump} />
         <span className="jp-att-spacer" />
         <Kept model={model} />
         <Button
@@ -133,17 +139,24 @@ function Bar({ model, tools, rows }: IBar): React.ReactElement {
         <Copy text={() => rows.selected || model.ring.text(model)} />
         <Button label="Download these lines" icon={downloadIcon} onClick={() => download(model)} />
       </div>
-      {model.connection === 'waiting' && !model.problem && (
-        <Banner tone="warn" mark="warn" urgent>
-          Disconnected; trying again. Nothing is lost: the log goes on where it broke off.
-        </Banner>
-      )}
+      {model.broken && !model.problem && <Broken tools={tools} />}
       {model.problem && (
         <Banner tone="warn" mark="warn" urgent>
           {model.problem}
         </Banner>
       )}
     </>
+  );
+}
+
+function Broken({ tools: { projects } }: { tools: ITools }): React.ReactElement | null {
+  useSignal(projects.changed);
+  return projects.connection === 'connected' ? (
+    <Banner tone="warn" mark="warn" urgent>
+      <b>Disconnected.</b> {GOES_ON} Trying again…
+    </Banner>
+  ) : (
+    <Lost projects={projects} meanwhile={GOES_ON} />
   );
 }
 
@@ -163,11 +176,18 @@ function Nothing({ model, tools }: { model: LogModel; tools: ITools }): React.Re
   useSignal(model.changed);
   useSignal(tools.projects.changed);
   const status = tools.projects.get(model.project);
-  if (model.rows.length || model.problem || !status) {
+  if (model.rows.length || model.problem || (model.known && !status)) {
     return null;
   }
+  if (!model.known || !status) {
+    return <p className="jp-att-reading">Reading…</p>;
+  }
   const filtered = model.ring.taken > 0;
-  const hint = face(status).alive ? 'Lines appear here as they come.' : 'Start the project: its lines appear here as they come.';
+  const hint = face(status).alive
+    ? 'Lines appear here as they come.'
+    : startable(status)
+      ? 'Start the project: its lines appear here as they come.'
+      : 'It has no command to start.';
   return (
     <div className="jp-att-Nothing">
       <b>{filtered ? 'No line to show' : 'Nothing written yet'}</b>
@@ -180,15 +200,16 @@ function Kept({ model }: { model: LogModel }): React.ReactElement {
   const { ring } = model;
   const all = model.rows.filter(row => row.kind === 'line').length;
   const older = ring.dropped ? ` of ${ring.taken.toLocaleString('en')}` : '';
-  return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : ring.taken ? 'No line to show' : 'No output yet'}</span>;
+  const none = ring.taken ? 'No line to show' : model.known && !model.problem ? 'No output yet' : '';
+  return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : none}</span>;
 }
 
-function Search({ model, jump }: { model: LogModel; jump: (number: number) => void }): React.ReactElement {
-  const step = (by: 1 | -1) => {
-    const row = model.step(by);
-    if (row !== null) {
-      jump(row);
-    }
+function Search({ model, rows, jump }: Omit<IBar, 'tools'>): React.ReactElement {
+  const [text, setText] = React.useState(model.wanted); // the model is drawn too late for a field that is typed into
+  const step = (by: 1 | -1) => jump(model.step(by, rows.top));
+  const search = (typed: string) => {
+    setText(typed);
+    jump(model.search(typed, rows.top));
   };
   const { wanted, found, at } = model;
   return (
@@ -198,8 +219,8 @@ function Search({ model, jump }: { model: LogModel; jump: (number: number) => vo
         type="search"
         placeholder="Search"
         aria-label="Search the log"
-        value={wanted}
-        onChange={event => model.search(event.target.value)}
+        value={text}
+        onChange={event => search(event.target.value)}
         onKeyDown={event => event.key === 'Enter' && step(event.shiftKey ? -1 : 1)}
       />
       {wanted && (

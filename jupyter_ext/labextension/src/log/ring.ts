@@ -1,10 +1,13 @@
 /** The lines that a log panel keeps: the newest, with marks where a run begins and where lines are missing. */
 
 import type { LogPage, Stream } from '../api/types';
+import { local } from '../model/times';
 import { plain } from './ansi';
 
 /** A line of output, the beginning of a run, or a gap. */
 export interface Row {
+  /** Which one it is of all that were taken; it never changes. */
+  number: number;
   kind: 'line' | 'run' | 'gap';
   text: string;
   stream: Stream;
@@ -16,7 +19,7 @@ export interface Filter {
   errorsOnly: boolean;
 }
 
-/** Rows by a number that never changes; the oldest are dropped. */
+/** The newest rows; older ones are dropped. */
 export class Ring {
   constructor(public capacity: number) {}
 
@@ -28,14 +31,14 @@ export class Ring {
   /** Take in a page. */
   add(page: LogPage): void {
     if (page.truncated) {
-      this._push('gap', lost(page.lost_bytes), page.lines[0]?.at ?? '');
+      this._push('gap', lost(page.lost_bytes), 'stdout', page.lines[0]?.at ?? '');
     }
     for (const line of page.lines) {
       if (line.run_id !== this._run) {
-        this._push('run', line.run_id, line.at);
+        this._push('run', line.run_id, 'stdout', line.at);
         this._run = line.run_id;
       }
-      this._rows.push({ kind: 'line', text: line.text, stream: line.stream, at: line.at });
+      this._push('line', line.text, line.stream, line.at);
       this.taken += 1;
     }
     this._trim();
@@ -57,39 +60,46 @@ export class Ring {
     return this.rows(filter).map(row => (row.kind === 'line' ? plain(row.text) : `--- ${label(row)}`) + '\n').join('');
   }
 
-  private _push(kind: Row['kind'], text: string, at: string): void {
-    this._rows.push({ kind, text, at, stream: 'stdout' });
+  private _push(kind: Row['kind'], text: string, stream: Stream, at: string): void {
+    this._rows.push({ number: this._next++, kind, text, stream, at });
   }
 
   private _trim(): void {
     const over = this._rows.length - this.capacity;
     if (over > 0) {
-      this._rows.splice(0, over);
+      this._rows = this._rows.slice(over); // what is drawn now stays as it is until all is drawn anew
       this.dropped += over;
     }
   }
 
   private _rows: Row[] = [];
+  private _next = 0;
   private _run: string | null = null;
 }
 
 /** Return the words on a row that is no output. */
 export function label(row: Row): string {
-  return row.kind === 'run' ? `Run ${row.text.slice(-6)} began ${new Date(row.at).toLocaleString()}` : row.text;
+  return row.kind === 'run' ? `run ${row.text.slice(-8)} started ${local(row.at)}` : row.text;
 }
 
-/** Return the numbers of the rows that contain a text, whatever its case. */
-export function hits(rows: Row[], wanted: string): number[] {
-  const lower = wanted.toLowerCase();
-  const found: number[] = [];
-  if (lower) {
-    rows.forEach((row, number) => {
-      if (row.kind === 'line' && plain(row.text).toLowerCase().includes(lower)) {
-        found.push(number);
-      }
-    });
+/** Return the place of the first row that has this number or a higher one; past the last when none has. */
+export function placeOf(rows: Row[], number: number): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle]!.number < number) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  return found;
+  return low;
+}
+
+/** Return the rows that contain a text, whatever its case. */
+export function hits(rows: Row[], wanted: string): Row[] {
+  const lower = wanted.toLowerCase();
+  return lower ? rows.filter(row => row.kind === 'line' && plain(row.text).toLowerCase().includes(lower)) : [];
 }
 
 function lost(bytes: number | null): string {

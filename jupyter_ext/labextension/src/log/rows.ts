@@ -2,7 +2,7 @@
 
 import { clock } from '../model/times';
 import { pieces } from './ansi';
-import { label, Row } from './ring';
+import { label, placeOf, Row } from './ring';
 
 export const ROW_HEIGHT = 19;
 const BEYOND = 12;
@@ -11,8 +11,8 @@ const BEYOND = 12;
 export interface Look {
   times: boolean;
   wanted: string;
-  /** Row of the hit that was jumped to. */
-  current: number | null;
+  /** The hit that was jumped to. */
+  current: Row | null;
 }
 
 /** A row in the page, and how it was drawn. */
@@ -37,28 +37,34 @@ export class Rows {
     this.node.addEventListener('scroll', () => this._scrolled(), { passive: true });
   }
 
-  /** Show these rows; with `follow` the last ones. `moved` rows were dropped at the beginning since the last time. */
-  show(rows: Row[], look: Look, follow: boolean, moved = 0): void {
+  /** Show these rows: with `follow` the last ones, else those in sight stay where they are. */
+  show(rows: Row[], look: Look, follow: boolean): void {
+    const moved = placeOf(rows, this._top.number) - this._top.place;
+    const before = this.node.scrollTop; // a lower height would cut it short
     this._rows = rows;
     this._look = look;
     this._space.style.height = `${rows.length * ROW_HEIGHT}px`;
     if (follow) {
       this._scrollTo(rows.length * ROW_HEIGHT);
     } else if (moved) {
-      this._scrollTo(this.node.scrollTop - moved * ROW_HEIGHT);
+      this._scrollTo(before + moved * ROW_HEIGHT);
     }
     this._draw();
   }
 
-  /** Bring a row to the middle. */
-  jump(number: number): void {
-    this._scrollTo(number * ROW_HEIGHT - this.node.clientHeight / 2);
+  /** Bring a row into sight. */
+  jump(row: Row): void {
+    const { scrollTop, clientHeight } = this.node;
+    const top = placeOf(this._rows, row.number) * ROW_HEIGHT;
+    if (top < scrollTop || top > scrollTop + clientHeight - ROW_HEIGHT) {
+      this._scrollTo(top - clientHeight / 2);
+    }
     this._draw();
   }
 
   /** The number of the first row in sight. */
-  get first(): number {
-    return Math.floor(this.node.scrollTop / ROW_HEIGHT);
+  get top(): number {
+    return this._top.number;
   }
 
   /** What is selected among the rows. */
@@ -82,12 +88,14 @@ export class Rows {
   }
 
   private _draw(): void {
-    const first = Math.max(0, this.first - BEYOND);
-    const last = Math.min(this._rows.length, this.first + Math.ceil(this.node.clientHeight / ROW_HEIGHT) + BEYOND);
+    const top = Math.floor(this.node.scrollTop / ROW_HEIGHT);
+    this._top = { place: top, number: this._rows[top]?.number ?? 0 };
+    const first = Math.max(0, top - BEYOND);
+    const last = Math.min(this._rows.length, top + Math.ceil(this.node.clientHeight / ROW_HEIGHT) + BEYOND);
     this._window.style.transform = `translateY(${first * ROW_HEIGHT}px)`;
     const staying = new Map<Row, IDrawn>();
-    this._rows.slice(first, last).forEach((row, place) => {
-      const current = first + place === this._look.current;
+    this._rows.slice(first, last).forEach(row => {
+      const current = row === this._look.current;
       const look = `${this._look.times}|${current}|${this._look.wanted}`;
       const before = this._drawn.get(row);
       staying.set(row, before?.look === look ? before : { look, node: draw(row, this._look, current) });
@@ -117,6 +125,8 @@ export class Rows {
   private readonly _window = document.createElement('div');
   private _drawn = new Map<Row, IDrawn>();
   private _rows: Row[] = [];
+  /** The first row in sight, when last drawn. */
+  private _top = { place: 0, number: 0 };
   private _look: Look = { times: false, wanted: '', current: null };
   private _expected = 0;
 }

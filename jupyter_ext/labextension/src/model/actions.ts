@@ -11,10 +11,16 @@ import { duration } from './times';
 import { until } from './until';
 
 export type Verb = 'start' | 'stop' | 'restart';
+export type Doing = Verb | 'delete';
 
-const DONE: { [verb in Verb]: string } = { start: 'started', stop: 'stopped', restart: 'restarted' };
+const DONE: { [doing in Doing]: string } = {
+  start: 'started',
+  stop: 'stopped',
+  restart: 'restarted',
+  delete: 'deleted'
+};
 
-/** Starts and stops; one action of a project at a time. */
+/** Starts, stops and deletes; one action of a project at a time. */
 export class Actions {
   constructor(
     private readonly _projects: Projects,
@@ -23,25 +29,36 @@ export class Actions {
   ) {}
 
   /** What is being done to a project, if anything. */
-  busy(id: string): Verb | null {
+  busy(id: string): Doing | null {
     return this._busy.get(id) ?? null;
   }
 
   /** Start, stop or restart a project; a failure becomes a notification that leads to the log. */
   async run(verb: Verb, id: string): Promise<void> {
-    if (this._busy.has(id)) {
-      return;
-    }
-    this._busy.set(id, verb);
-    this._projects.notify();
-    try {
+    await this._do(verb, id, async () => {
       const runtime = await this._projects.api.post<RuntimeStatus>(ofProject(id, `runtime/${verb}`));
       await this._projects.refresh.ask(id);
       if (verb !== 'stop') {
         await this._wait(id, verb, runtime.run_id);
       }
+    });
+  }
+
+  /** Delete a project, with its folder if `files`. */
+  async remove(id: string, files: boolean): Promise<void> {
+    await this._do('delete', id, () => this._projects.api.delete(ofProject(id), { files }));
+  }
+
+  private async _do(doing: Doing, id: string, work: () => Promise<unknown>): Promise<void> {
+    if (this._busy.has(id)) {
+      return;
+    }
+    this._busy.set(id, doing);
+    this._projects.notify();
+    try {
+      await work();
     } catch (error) {
-      this._say(id, `${id} could not be ${DONE[verb]}: ${words(error)}`);
+      this._say(id, `${id} could not be ${DONE[doing]}: ${words(error)}`);
     } finally {
       this._busy.delete(id);
       void this._projects.refresh.ask(id);
@@ -88,5 +105,5 @@ export class Actions {
     });
   }
 
-  private readonly _busy = new Map<string, Verb>();
+  private readonly _busy = new Map<string, Doing>();
 }

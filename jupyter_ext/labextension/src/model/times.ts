@@ -32,6 +32,13 @@ export function clock(at: string): string {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${seconds}`;
 }
 
+/** Return a time as this browser's clock has it, such as `2026-11-28 20:51:00`, as the views in notebooks write it. */
+export function local(at: string): string {
+  const time = new Date(at);
+  const [month, day] = [time.getMonth() + 1, time.getDate()].map(part => String(part).padStart(2, '0'));
+  return `${time.getFullYear()}-${month}-${day} ${clock(at).slice(0, 8)}`;
+}
+
 /** Return a number with its noun, such as `1 test` or `2 tests`. */
 export function count(number: number, noun: string): string {
   return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;

@@ -2,7 +2,7 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { ICommandPalette, InputDialog, Notification } from '@jupyterlab/apputils';
-import { addIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
+import { addIcon, deleteIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { words } from '../api/client';
@@ -19,7 +19,8 @@ export const COMMANDS = {
   restart: 'jupyter-att:restart',
   log: 'jupyter-att:open-log',
   tests: 'jupyter-att:open-tests',
-  page: 'jupyter-att:open-page'
+  page: 'jupyter-att:open-page',
+  delete: 'jupyter-att:delete'
 };
 
 const CATEGORY = 'ATT';
@@ -62,6 +63,7 @@ export function addCommands(app: JupyterFrontEnd, tools: ITools, show: () => voi
   onProject(COMMANDS.log, 'Open the Log of', logIcon, tools.openLog);
   onProject(COMMANDS.tests, 'Open the Tests of', testsIcon, tools.openTests);
   onProject(COMMANDS.page, 'Open the Page of', openIcon, tools.openPage, alive);
+  onProject(COMMANDS.delete, 'Delete', deleteIcon, tools.deleteProject);
   for (const command of Object.values(COMMANDS)) {
     palette?.addItem({ command, category: CATEGORY });
   }

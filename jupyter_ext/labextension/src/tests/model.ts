@@ -11,6 +11,7 @@ import { red } from './verdict';
 
 const KEPT = 20;
 const IN_A_PAGE = 2_000;
+const READ_AFTER = /^(test\.|project\.(created|deleted)$)/;
 
 /** Follows the test runs of one project by the events of the page's stream. */
 export class TestModel implements IDisposable {
@@ -33,6 +34,11 @@ export class TestModel implements IDisposable {
 
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** Whether there is no such project (any more). */
+  get gone(): boolean {
+    return this.projects.known && !this.projects.get(this.project);
   }
 
   get isDisposed(): boolean {
@@ -110,7 +116,12 @@ export class TestModel implements IDisposable {
   }
 
   private _hear(_: Projects, event: Event): void {
-    if (event.project !== this.project || !event.kind.startsWith('test.')) {
+    if (event.project !== this.project || !READ_AFTER.test(event.kind)) {
+      return;
+    }
+    if (event.kind === 'project.deleted') {
+      this._wanted = null;
+      this._set({ run: null, runs: [], known: false, problem: '' });
       return;
     }
     if (event.kind === 'test.started') {

@@ -5,9 +5,10 @@ import { refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { TestRun } from '../api/types';
-import { count, duration, since } from '../model/times';
+import { count, duration, local, since } from '../model/times';
 import { useNow, useSignal } from '../ui/hooks';
 import { testsIcon } from '../ui/icons';
+import { Lost } from '../ui/lost';
 import { Banner, Button, Chip, Progress } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { Failure } from './failure';
@@ -55,28 +56,29 @@ export class TestView extends ReactWidget {
 function Tests({ model }: { model: TestModel }): React.ReactElement {
   useSignal(model.changed);
   useSignal(model.projects.changed);
-  const { run, known, problem, projects } = model;
+  const { run, known, problem, projects, gone } = model;
   return (
     <>
       <Ask model={model} />
-      {projects.connection === 'disconnected' && (
+      <Lost projects={projects} meanwhile="The tests go on." />
+      {gone && (
         <Banner tone="warn" mark="warn" urgent>
-          <b>Disconnected.</b> {projects.why} Trying again; the tests go on.
+          There is no project '{model.project}'.
         </Banner>
       )}
-      {problem && (
+      {problem && !gone && (
         <Banner tone="bad" mark="bad" urgent>
           {problem}
         </Banner>
       )}
       {run && <Result run={run} />}
-      {known && !run && (
+      {known && !run && !gone && (
         <div className="jp-att-Nothing">
           <b>These tests have not been run yet</b>
           Run tests starts pytest with the project's own Python; every result is kept.
         </div>
       )}
-      {!known && !problem && <p className="jp-att-Tests-nothing">Reading…</p>}
+      {!known && !problem && !gone && <p className="jp-att-reading">Reading…</p>}
     </>
   );
 }
@@ -84,7 +86,8 @@ function Tests({ model }: { model: TestModel }): React.ReactElement {
 function Ask({ model }: { model: TestModel }): React.ReactElement {
   const [suite, setSuite] = React.useState('all');
   const [markers, setMarkers] = React.useState('');
-  const { run, runs, busy, project } = model;
+  const { run, runs, project } = model;
+  const busy = model.busy || model.gone || model.projects.connection !== 'connected';
   const running = run?.state === 'running';
   const failed = run && !running ? red(run) : 0;
   const begin = () => void model.start({ suite: suite.trim() || 'all', ...(markers.trim() && { markers }) });
@@ -155,7 +158,7 @@ function Earlier({ model }: { model: TestModel }): React.ReactElement {
     >
       {model.runs.map(run => (
         <option key={run.run_id} value={run.run_id}>
-          {`${new Date(run.started_at).toLocaleString()} · ${verdict(run).word}${red(run) ? ` (${red(run)})` : ''}`}
+          {`${local(run.started_at)} · ${verdict(run).word}${red(run) ? ` (${red(run)})` : ''}`}
         </option>
       ))}
     </select>
@@ -209,6 +212,5 @@ function note(run: TestRun): string {
   const { request } = run;
   const asked = request?.targets.length ? request.targets.join(' ') : request?.suite;
   const markers = request?.markers ? ` -m "${request.markers}"` : '';
-  const began = new Date(run.started_at).toLocaleString();
-  return [asked && `${asked}${markers}`, began, !PLAIN.includes(run.status) && run.message].filter(part => part).join(' · ');
+  return [asked && `${asked}${markers}`, local(run.started_at), !PLAIN.includes(run.status) && run.message].filter(part => part).join(' · ');
 }

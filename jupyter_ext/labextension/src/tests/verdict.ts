@@ -6,14 +6,14 @@ import type { Mark, Tone } from '../model/face';
 const STATUSES: { [status: string]: { word: string; mark: Mark; tone: Tone } } = {
   passed: { word: 'Passed', mark: 'healthy', tone: 'good' },
   failed: { word: 'Failed', mark: 'bad', tone: 'bad' },
-  no_tests: { word: 'No tests', mark: 'unknown', tone: 'warn' },
+  no_tests: { word: 'No tests', mark: 'none', tone: 'warn' },
   usage_error: { word: 'Wrong arguments', mark: 'bad', tone: 'bad' },
-  interrupted: { word: 'Interrupted', mark: 'stopped', tone: 'warn' },
+  interrupted: { word: 'Interrupted', mark: 'ended', tone: 'warn' },
   internal_error: { word: 'Pytest failed', mark: 'bad', tone: 'bad' },
-  timed_out: { word: 'Timed out', mark: 'warn', tone: 'bad' },
+  timed_out: { word: 'Timed out', mark: 'bad', tone: 'bad' },
   crashed: { word: 'Crashed', mark: 'bad', tone: 'bad' },
   collect_error: { word: 'Not collected', mark: 'bad', tone: 'bad' },
-  cancelled: { word: 'Cancelled', mark: 'stopped', tone: 'idle' }
+  cancelled: { word: 'Cancelled', mark: 'ended', tone: 'idle' }
 };
 
 /** Return the verdict on a run; one that goes on has none yet, but may be red already. */

@@ -1,10 +1,10 @@
 /** A project in the sidebar: what it is, how it is, what can be done. */
 
-import { refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
+import { deleteIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { ProjectStatus, TestRun } from '../api/types';
-import { Face, face } from '../model/face';
+import { Face, face, startable } from '../model/face';
 import { ago, count, duration, since } from '../model/times';
 import { useInView, useNow } from './hooks';
 import { logIcon, openIcon, testsIcon } from './icons';
@@ -71,10 +71,6 @@ function Facts({ status, shown }: { status: ProjectStatus; shown: Face }): React
   return <div className="jp-att-Card-facts">{facts.join(' · ')}</div>;
 }
 
-function startable({ project, adapter }: ProjectStatus): boolean {
-  return project.command !== null || project.nat_config !== null || adapter !== 'none';
-}
-
 function LastTests({ run, onOpen }: { run: TestRun | null; onOpen: () => void }): React.ReactElement | null {
   if (!run) {
     return null;
@@ -97,7 +93,9 @@ function Toolbar({ status, shown, tools }: { status: ProjectStatus; shown: Face;
   const { id } = status.project;
   const busy = tools.actions.busy(id);
   const canStart = startable(status);
-  const waiting = busy !== null && busy !== 'start';
+  const connected = tools.projects.connection === 'connected';
+  const free = connected && busy === null;
+  const failed = shown.trouble === 'setup';
   return (
     <div className="jp-att-Card-actions" role="toolbar" aria-label={`Actions on ${id}`}>
       {shown.alive ? (
@@ -106,27 +104,30 @@ function Toolbar({ status, shown, tools }: { status: ProjectStatus; shown: Face;
           text={busy === 'stop' ? 'Stopping…' : 'Stop'}
           about={id}
           icon={stopIcon}
-          disabled={waiting}
+          disabled={!free && !(connected && busy === 'start')}
           onClick={() => tools.run('stop', id)}
         />
-      ) : (
+      ) : failed && !canStart ? null : (
         <Button
           label={canStart ? 'Start' : 'It has no command to start'}
-          text={busy ? 'Starting…' : 'Start'}
+          text={busy && busy !== 'delete' ? 'Starting…' : 'Start'}
           about={id}
           icon={runIcon}
-          primary={canStart && shown.trouble !== null}
-          disabled={busy !== null || !canStart || status.setup?.state === 'running'}
+          primary={canStart && shown.trouble !== null && !failed}
+          disabled={!free || !canStart || status.setup?.state === 'running'}
           onClick={() => tools.run('start', id)}
         />
       )}
-      {shown.alive && (
+      {shown.alive ? (
+        <Button label="Restart" about={id} icon={refreshIcon} disabled={!free} onClick={() => tools.run('restart', id)} />
+      ) : (
         <Button
-          label="Restart"
+          label={busy === 'delete' ? 'Deleting' : 'Delete'}
+          text={failed ? (busy === 'delete' ? 'Deleting…' : 'Delete…') : undefined}
           about={id}
-          icon={refreshIcon}
-          disabled={busy !== null}
-          onClick={() => tools.run('restart', id)}
+          icon={deleteIcon}
+          disabled={!free}
+          onClick={() => tools.deleteProject(id)}
         />
       )}
       <span className="jp-att-Card-views">

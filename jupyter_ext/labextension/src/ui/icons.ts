@@ -13,6 +13,13 @@ const line = (path: string) =>
       `d="${path}"/>`
   );
 
+// A line in the grey and the weight of JupyterLab's own icons; `fill` as an attribute would get their grey as well.
+const grey = (path: string) =>
+  svg(
+    '<path class="jp-icon3" style="fill: none" stroke="#616161" stroke-width="1.3" stroke-linecap="round" ' +
+      `stroke-linejoin="round" d="${path}"/>`
+  );
+
 /** A board with the trace of a pulse. */
 export const projectsIcon = new LabIcon({
   name: 'jupyter-att:projects',
@@ -30,10 +37,16 @@ export const logIcon = new LabIcon({
 /** As in the log view of a notebook. */
 export const copyIcon = new LabIcon({
   name: 'jupyter-att:copy',
-  svgstr: line(
+  svgstr: grey(
     'M5.500 5.500V3.200A1.200 1.200 0 0 1 6.700 2h6.100A1.200 1.200 0 0 1 14 3.200v6.100a1.200 1.200 0 0 1-1.200 1.200h-2.300M3.200 ' +
       '5.500h6.100a1.200 1.200 0 0 1 1.200 1.200v6.100a1.200 1.200 0 0 1-1.200 1.200H3.200A1.200 1.200 0 0 1 2 12.800V6.700a1.200 1.200 0 0 1 1.200-1.200z'
   )
+});
+
+/** JupyterLab's own has a mask with an id, which only the first one in a page can use. */
+export const clearIcon = new LabIcon({
+  name: 'jupyter-att:clear',
+  svgstr: grey('M8 2.300a5.700 5.700 0 1 1 0 11.400A5.700 5.700 0 0 1 8 2.300M4 4l8 8')
 });
 
 export const pauseIcon = new LabIcon({
@@ -63,7 +76,12 @@ const MARKS: { [mark in Mark]: string } = {
   busy: line('M8 2a6 6 0 1 1-5.700 4.200'),
   warn: fill('M8 1.300 15.300 14H.7zM7.200 6v4.200h1.600V6zm0 5.200v1.600h1.600v-1.600z'),
   bad: fill('M5.100 1h5.800L15 5.100v5.800L10.900 15H5.100L1 10.900V5.100zm.5 3.400L4.400 5.600 6.800 8l-2.400 2.400 1.200 1.200L8 9.200l2.400 2.400 1.200-1.200L9.200 8l2.400-2.400-1.200-1.200L8 6.800z'),
-  stopped: line('M3.200 3.200h9.600v9.600H3.200z'),
+  stopped: line('M8 2.200a5.800 5.800 0 1 1 0 11.600A5.800 5.800 0 0 1 8 2.200'),
+  exited: line('M3.200 3.200h9.600v9.600H3.200z'),
+  again: line('M13.700 8A5.700 5.700 0 1 1 11.800 3.800M12.300 1v3.300H9'),
+  unsteady: line('M1.800 9.500c1.800-4.500 4.200-4.500 6.200-1.500s4.400 3 6.200-1.500'),
+  none: line('M8 2.200a5.800 5.800 0 1 1 0 11.600A5.800 5.800 0 0 1 8 2.200M3 13 13 3'),
+  ended: line('M3.500 8h9'),
   done: line('M3 8.500l3.400 3.400L13 4.800'),
   unknown: line('M8 1.900a6.100 6.100 0 1 1 0 12.200A6.100 6.100 0 0 1 8 1.900M6.300 6.400c0-2.400 3.500-2.300 3.500-.1C9.800 7.700 8 7.600 8 9M8 11.300v.1')
 };

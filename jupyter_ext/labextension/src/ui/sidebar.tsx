@@ -3,12 +3,13 @@
 import { addIcon, ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { tally } from '../model/face';
+import { tally, troubles } from '../model/face';
 import type { Projects } from '../model/projects';
 import { count } from '../model/times';
 import { Card } from './card';
 import { useSignal } from './hooks';
 import { projectsIcon } from './icons';
+import { Lost } from './lost';
 import { useKeptFocus, useOrder } from './order';
 import { Banner, Button } from './parts';
 import type { ITools } from './tools';
@@ -47,7 +48,7 @@ function List({ tools }: { tools: ITools }): React.ReactElement {
       <header className="jp-att-Sidebar-head">
         <h2>Projects</h2>
         <Summary projects={projects} />
-        <Button label="New project" icon={addIcon} disabled={!projects.known} onClick={tools.newProject} />
+        <Button label="New project" icon={addIcon} disabled={projects.connection !== 'connected'} onClick={tools.newProject} />
       </header>
       <Connection projects={projects} />
       {(all.length > MANY || wanted) && (
@@ -80,19 +81,10 @@ function Summary({ projects }: { projects: Projects }): React.ReactElement {
 }
 
 function Connection({ projects }: { projects: Projects }): React.ReactElement {
-  const { connection, why, notices, known } = projects;
+  const { connection, notices, known } = projects;
   return (
     <>
-      {connection === 'disconnected' && (
-        <Banner tone="warn" mark="warn" urgent>
-          <b>Disconnected.</b> {why} {known && 'What is shown may be old. '}Trying again…
-        </Banner>
-      )}
-      {connection === 'absent' && (
-        <Banner tone="bad" mark="bad" urgent>
-          <b>{why}</b> Install jupyter-att where JupyterLab runs and restart the Jupyter server.
-        </Banner>
-      )}
+      <Lost projects={projects} meanwhile={known ? 'What is shown may be old.' : ''} />
       {connection === 'connecting' && !known && (
         <Banner tone="busy" mark="busy">
           Connecting…
@@ -124,13 +116,6 @@ function Nothing({ onNew }: { onNew: () => void }): React.ReactElement {
 
 /** Say how many projects there are, for tooltips. */
 export function summary(projects: Projects): string {
-  const { projects: number, alive, unhealthy, crashed } = tally(projects.all);
-  const parts = [`${count(number, 'project')}`, `${alive} running`];
-  if (unhealthy) {
-    parts.push(`${unhealthy} unhealthy`);
-  }
-  if (crashed) {
-    parts.push(`${crashed} crashed`);
-  }
-  return parts.join(', ');
+  const counted = tally(projects.all);
+  return [count(counted.projects, 'project'), `${counted.alive} running`, ...troubles(counted)].join(', ');
 }

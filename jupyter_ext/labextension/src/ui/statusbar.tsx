@@ -3,7 +3,7 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { Mark, tally, Tone } from '../model/face';
+import { Mark, tally, Tone, troubles } from '../model/face';
 import type { Projects } from '../model/projects';
 import { useSignal } from './hooks';
 import { MarkIcon } from './parts';
@@ -46,10 +46,11 @@ function told(projects: Projects): { tone: Tone; mark: Mark; text: string } {
   if (!projects.known) {
     return { tone: 'busy', mark: 'busy', text: 'ATT' };
   }
-  const { alive, unhealthy, crashed } = tally(projects.all);
-  if (crashed || unhealthy) {
-    const parts = [crashed && `${crashed} crashed`, unhealthy && `${unhealthy} unhealthy`, alive && `${alive} running`];
-    return { tone: 'bad', mark: 'bad', text: parts.filter(part => part).join(' · ') };
+  const counted = tally(projects.all);
+  const { alive } = counted;
+  const bad = troubles(counted);
+  if (bad.length) {
+    return { tone: 'bad', mark: 'bad', text: [...bad, ...(alive ? [`${alive} running`] : [])].join(' · ') };
   }
   return alive
     ? { tone: 'good', mark: 'healthy', text: `${alive} running` }

@@ -11,4 +11,5 @@ export interface ITools {
   openTests: (id: string) => void;
   openPage: (id: string) => void;
   newProject: () => void;
+  deleteProject: (id: string) => void;
 }
