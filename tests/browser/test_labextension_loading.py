@@ -1,4 +1,4 @@
-"""What others do is in the sidebar and in open panels at once: they load reports, delete a project and make it again."""
+"""What others do is seen at once: they load reports, delete a project while its panels are open, and make it again."""
 
 from __future__ import annotations
 
