@@ -25,6 +25,7 @@ while p.runtime.status().state != "exited":
 RuntimePanel(p)
 """
 BOX = ".att-alert pre"
+LOWER = ".att-alert pre { max-height: 150px !important; }"  # as where lines are higher than here
 AT_END = "el => el.scrollHeight > el.clientHeight + 9 && el.scrollTop + el.clientHeight >= el.scrollHeight - 2"
 
 
@@ -39,8 +40,8 @@ def test_the_last_lines_of_a_crash_are_in_sight_until_the_reader_scrolls(lab: La
     made = f"p = s.project('crashing', path='.', command=[{sys.executable!r}, '-c', {CRASHING!r}])"
     notebook = Notebook(lab, home.work, f"import att\ns = att.connect()\n{made}", SHOW).run()
     notebook.find(BOX).wait_for()
-    eventually(lambda: notebook.value(AT_END, BOX))
     notebook.picture("crash-lines", ".att-card")
+    lab.page.add_style_tag(content=LOWER)
     eventually(lambda: notebook.value(AT_END, BOX))  # the theme has changed
     _crash_again(notebook)
     eventually(lambda: notebook.value(AT_END, BOX))

@@ -160,7 +160,7 @@ def test_a_project_is_made_and_chosen_in_the_dashboard_of_the_session(lab: Lab, 
     notebook = Notebook(lab, home.work, "import att; d = att.dashboard(); d").run()
     notebook.find(".att-empty:has-text('No project chosen')").wait_for()
     notebook.click("New project")
-    notebook.find("input[placeholder='demo']").fill("fresh")
+    notebook.find("input[placeholder='demo']").first.fill("fresh")
     notebook.find("select:has(option:text-is('Service'))").wait_for()
     notebook.picture("picker-new", PANEL)
     notebook.click("Create")

@@ -287,7 +287,7 @@ def test_two_views_of_one_log_each_come_back_to_their_own_place(lab: Lab, home: 
     views = "p.runtime.start(wait='running')\nv, w = (p.logs.view(height='150px') for _ in range(2))\ndisplay(v, w)"
     notebook = Notebook(lab, home.work, _project("twofold", COLOURED), views).run()
     first, second = (notebook.find(".att-log").nth(number) for number in (0, 1))
-    second.locator(".att-log-row:has-text('tick 2')").wait_for()
+    second.locator(".att-log-row:has-text('tick 2')").first.wait_for()
     first.locator(".att-log-query").fill("items/3 ")
     first.locator(".att-log-current").wait_for()
     second.locator(".att-log-clock").click()

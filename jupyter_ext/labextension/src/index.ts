@@ -74,10 +74,7 @@ function activate(
       activeStateChanged: settings.changed
     });
   }
-  void registry
-    ?.load(PLUGIN)
-    .then(found => settings.follow(found))
-    .catch(error => console.warn(`ATT's settings could not be read: ${error}`));
+  settings.load(registry);
 }
 
 export default plugin;

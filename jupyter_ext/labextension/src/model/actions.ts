@@ -67,6 +67,7 @@ export class Actions {
 
   /** Wait for what the settings name. Throws what is to be said when it is not reached. */
   private async _wait(id: string, verb: Verb, run: string | null): Promise<void> {
+    await this._settings.ready;
     const { wait, waitSeconds } = this._settings;
     if (wait === 'none') {
       return;

@@ -19,8 +19,19 @@ export class Settings {
     return this._changed;
   }
 
-  /** Follow what the user sets. */
-  follow(settings: ISettingRegistry.ISettings): void {
+  /** Read what the user sets, and follow it; until then, and without settings, the defaults hold. */
+  load(registry: ISettingRegistry | null): void {
+    this._ready = Promise.resolve(registry?.load(PLUGIN))
+      .then(found => found && this._follow(found))
+      .catch(error => console.warn(`ATT's settings could not be read: ${error}`));
+  }
+
+  /** Resolves when what the user sets is known. */
+  get ready(): Promise<void> {
+    return this._ready;
+  }
+
+  private _follow(settings: ISettingRegistry.ISettings): void {
     const read = () => {
       const { composite } = settings;
       this.statusBar = composite['statusBar'] as boolean;
@@ -33,5 +44,6 @@ export class Settings {
     read();
   }
 
+  private _ready: Promise<void> = Promise.resolve();
   private readonly _changed = new Signal<this, void>(this);
 }
