@@ -73,12 +73,15 @@ export class Actions {
       return;
     }
     const reached = () => this._reached(id, wait, run);
-    await until(this._projects.changed, reached, waitSeconds * 1000).catch(() => {
-      const state = this._projects.get(id);
-      const now = state ? face(state).word.toLowerCase() : 'gone';
-      throw new Error(`it is ${now}, not ${wait}, after ${duration(waitSeconds)}. It goes on; look at its log.`);
-    });
-    await this._projects.refresh.ask(id); // an event has told the end, but not yet how
+    const end = Date.now() + waitSeconds * 1000;
+    do {
+      await until(this._projects.changed, reached, end - Date.now()).catch(() => {
+        const state = this._projects.get(id);
+        const now = state ? face(state).word.toLowerCase() : 'gone';
+        throw new Error(`it is ${now}, not ${wait}, after ${duration(waitSeconds)}. It goes on; look at its log.`);
+      });
+      await this._projects.refresh.ask(id); // an event tells the end, not how, and may be older than what was read
+    } while (!reached());
     const status = this._projects.get(id);
     if (status && face(status).trouble === 'crashed') {
       await this._projects.details.explain(id);
