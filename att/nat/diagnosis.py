@@ -37,6 +37,15 @@ def _rule(pattern: str, summary: str, remedy: str) -> Rule:
     return Rule(re.compile(pattern), summary, remedy)
 
 
+def _unregistered(tag: str) -> Rule:
+    """Return the rule of a component that matches `tag`, a regular expression, and that NAT does not know."""
+    return _rule(
+        rf"Input tag '(?P<tag>{tag})' found using discriminator\(\) does not match any of the expected tags",
+        "The configuration names a component {tag!r} that is not registered.",
+        "{install}",
+    )
+
+
 # The first rule that matches any line wins. The order is from cause to consequence: NAT's last line is often an
 # AttributeError about `_dask_client`, which says nothing about why the app did not start.
 _RULES = (
@@ -50,6 +59,8 @@ _RULES = (
         "NeMo Agent Toolkit cannot serve without packages that it does not install itself.",
         f"{{python}} -m pip install {' '.join(SERVING_PACKAGES[1:])}",
     ),
+    # Before missing modules: another plugin that cannot be imported is only a warning, and has nothing to do with it.
+    _unregistered("|".join(_COMPONENT_PACKAGES)),
     _rule(
         r"No module named '(?P<module>[\w.]+)'",
         "The Python module {module!r} is not installed in the project's environment.",
@@ -60,11 +71,7 @@ _RULES = (
         "Port {port} is used by another process.",
         "Leave the project's port free to choose (p.update(port=None)), or stop the other process.",
     ),
-    _rule(
-        r"Input tag '(?P<tag>[^']+)' found using discriminator\(\) does not match any of the expected tags",
-        "The configuration names a component {tag!r} that is not registered.",
-        "{install}",
-    ),
+    _unregistered("[^']+"),
     _rule(
         r"Error loading YAML",
         "The workflow configuration is not valid YAML.",

@@ -84,6 +84,19 @@ def test_an_error_explains_more_than_a_plugin_warning_before_it() -> None:
     assert "8000" in found.summary
 
 
+def test_a_component_of_a_known_package_explains_more_than_the_missing_module_of_another_plugin() -> None:
+    found = diagnose(["ModuleNotFoundError: No module named 'nat_other'", RECORDED["agent tag"][0]], "PY")
+    assert found is not None
+    assert "'react_agent' that is not registered" in found.summary
+    assert found.remedy == "PY -m pip install nvidia-nat-langchain"
+
+
+def test_a_component_of_a_plugin_that_misses_a_module_is_explained_by_the_module() -> None:
+    found = diagnose(["ModuleNotFoundError: No module named 'requests_html'", RECORDED["own tag"][0]], "PY")
+    assert found is not None
+    assert "'requests_html'" in found.summary
+
+
 def test_unknown_output_is_not_explained() -> None:
     assert diagnose(["all is well", MISLEADING], "PY") is None
 
