@@ -87,6 +87,9 @@ def said(event: Event) -> tuple[str, str]:
     return event.kind.replace(".", " ").replace("_", " "), brief(data) if data else ""
 
 
+_ASKED = {"markers": "marked {}", "keyword": "named {}", "shards": "in {} shards", "executor": "on {}"}
+
+
 def _asked(request: Mapping[str, Any]) -> str:
     """Return in words what a test run was asked for; what is left out is the default."""
     targets, words = request.get("targets") or (), []
@@ -94,14 +97,7 @@ def _asked(request: Mapping[str, Any]) -> str:
         words.append(targets[0] if len(targets) == 1 else f"{len(targets)} chosen")
     elif request.get("suite"):
         words.append(str(request["suite"]))
-    if request.get("markers"):
-        words.append(f"marked {request['markers']}")
-    if request.get("keyword"):
-        words.append(f"named {request['keyword']}")
-    if request.get("shards"):
-        words.append(f"in {request['shards']} shards")
-    if request.get("executor"):
-        words.append(f"on {request['executor']}")
+    words += [told.format(request[name]) for name, told in _ASKED.items() if request.get(name)]
     if request.get("timeout"):
         words.append(f"at most {brief(request['timeout'], '_seconds')}")
     if request.get("coverage_threshold"):
