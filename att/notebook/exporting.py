@@ -37,13 +37,17 @@ def log_html(project: str, rows: Sequence[Row]) -> str:
 
 
 def _row(row: Row) -> str:
-    from nbconvert.filters.ansi import ansi2html
-
     if row.kind != "line":
         return f"<span style='opacity:.7'>{_MARKS[row.kind]}{escape(row.text)}</span>"
     text = clipped(coloured(row.text), _LONGEST)
     mark = "<span style='color:#b35900'>err│</span> " if row.stderr else "<span style='opacity:.5'>out│</span> "
-    return mark + str(ansi2html(text))  # type: ignore[no-untyped-call]
+    return mark + (_coloured_html(text) if "\x1b" in text else escape(text))
+
+
+def _coloured_html(text: str) -> str:
+    from nbconvert.filters.ansi import ansi2html  # it takes long to import, and most programs colour only a terminal
+
+    return str(ansi2html(text))  # type: ignore[no-untyped-call]
 
 
 def figure_html(title: str, body: str) -> str:

@@ -147,6 +147,9 @@ def test_a_log_that_does_not_follow_holds_still_while_old_lines_are_dropped(shop
     expect(hits).to_have_text("100 of 100")
     expect(current).to_have_text("errrow 299")
     assert current.bounding_box() == before
+    shop.lab.saved("jupyter-att-log:mixed")
+    shop.lab.reload()
+    expect(shop.page.locator(".jp-att-Log-kept:visible")).to_have_text("400 lines")
     shop.lab.set("jupyter-att:plugin")
 
 

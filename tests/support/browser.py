@@ -35,6 +35,12 @@ _ARGUMENTS = [
 ]
 _HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
+# No question about news, and no check with Node whether JupyterLab should be built again.
+_QUIET = {
+    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
+    "buildAvailable": False,
+    "buildCheck": False,
+}
 # Notes when the page first shows each word, by the same clock as the server's.
 _WATCH = """
 words => { window.shownAt = {}; const look = () => { for (const [where, word] of Object.entries(words))
@@ -76,7 +82,7 @@ def start_lab(
     """
     page_config = home.config / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True, exist_ok=True)
-    page_config.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
+    page_config.write_text(json.dumps(_QUIET))
     lab = {"LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}}
     server = home.start(
         f"--IdentityProvider.token={TOKEN}",

@@ -17,8 +17,10 @@ import httpx
 
 from tests.support.waiting import eventually
 
-__all__ = ["Home", "Server"]
+__all__ = ["BARE", "Home", "Server"]
 
+# Tests of small projects need no plugin, and those that are installed here take long to import.
+BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _OTHERS = {"jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False, "jupyter_server_terminals": False}
 
 
@@ -101,7 +103,7 @@ class Home:
             "JUPYTER_PREFER_ENV_PATH": "0",  # what a test installs is used, not what this Python has
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ATT_", "JUPYTER", "JPY_", "COV"))}
-        return kept | own
+        return kept | own | BARE
 
     def start(
         self,

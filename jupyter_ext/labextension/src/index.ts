@@ -38,6 +38,7 @@ function activate(
   statusBar: IStatusBar | null
 ): void {
   const settings = new Settings();
+  settings.load(registry);
   const projects = new Projects(new Api(app.serviceManager.serverSettings));
   const logs = new Panels(app, 'log', id => logPanel(id, tools, settings.logLines));
   const tests = new Panels(app, 'tests', id => testPanel(id, tools));
@@ -61,7 +62,7 @@ function activate(
   launcher?.add({ command: COMMANDS.create, category: 'ATT', rank: 2, args: { isLauncher: true } });
   restorer?.add(sidebar, sidebar.id);
   if (restorer) {
-    logs.restore(restorer, COMMANDS.log);
+    logs.restore(restorer, COMMANDS.log, settings.ready);
     tests.restore(restorer, COMMANDS.tests);
   }
   if (statusBar) {
@@ -74,7 +75,6 @@ function activate(
       activeStateChanged: settings.changed
     });
   }
-  settings.load(registry);
 }
 
 export default plugin;

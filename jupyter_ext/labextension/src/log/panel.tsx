@@ -199,7 +199,7 @@ function Nothing({ model, tools }: { model: LogModel; tools: ITools }): React.Re
 function Kept({ model }: { model: LogModel }): React.ReactElement {
   const { ring } = model;
   const all = model.rows.filter(row => row.kind === 'line').length;
-  const older = ring.dropped ? ` of ${ring.taken.toLocaleString('en')}` : '';
+  const older = all < ring.taken ? ` of ${ring.taken.toLocaleString('en')}` : '';
   const none = ring.taken ? 'No line to show' : model.known && !model.problem ? 'No output yet' : '';
   return <span className="jp-att-Log-kept">{all ? `${all.toLocaleString('en')}${older} lines` : none}</span>;
 }

@@ -32,10 +32,11 @@ export class Panels<T extends IOfProject> {
     this._app.shell.activateById(panel.id);
   }
 
-  /** Let JupyterLab open them again by a command. */
-  restore(restorer: ILayoutRestorer, command: string): void {
+  /** Let JupyterLab open them again by a command, once what they are made with is known. */
+  restore(restorer: ILayoutRestorer, command: string, when?: Promise<void>): void {
     void restorer.restore(this._tracker, {
       command,
+      when,
       args: panel => ({ project: panel.content.project }),
       name: panel => panel.content.project
     });
