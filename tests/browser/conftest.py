@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.workshop import Workshop
-from tests.support.browser import Lab, chromium, start_lab
+from tests.support.browser import Lab, chromium, end_kernels, start_lab
 from tests.support.labextension import built_labextension, install_panel
 from tests.support.servers import Home, Server
 
@@ -51,6 +51,7 @@ def lab(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Ite
     context = browser.new_context(viewport={"width": 1360, "height": 860})
     yield Lab(server, context.new_page(), re.sub(r"\W+", "-", request.node.name))
     context.close()
+    end_kernels(server)
 
 
 @pytest.fixture(scope="module")

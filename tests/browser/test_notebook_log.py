@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.support.browser import Lab, start_lab
+from tests.browser.logs import COLOURED, made, no_line_twice
+from tests.support.browser import Lab
 from tests.support.notebook import Notebook
 from tests.support.servers import Home
 from tests.support.waiting import eventually
@@ -28,23 +23,6 @@ for block in range({LINES // 500}):
     time.sleep(max(0, begin + block * 0.05 - time.monotonic()))
 time.sleep(600)
 """
-COLOURED = r"""
-import logging, time
-logging.basicConfig(level=0, format="%(asctime)s %(levelname)-8s %(message)s")
-print("\x1b[1;32mStarting\x1b[0m the \x1b[38;5;208mservice\x1b[0m on \x1b[4mport 8000\x1b[0m", end=" ")
-print("\x1b[48;2;90;40;120m violet \x1b[0m")
-for i in range(40):
-    print(f"INFO:     127.0.0.1:5000 - GET /items/{i} 200 OK in {i} ms")
-    if i % 9 == 3: logging.warning("slow answer of item %d", i)
-    if i % 13 == 5: logging.error("cannot reach the database, try %d", i)
-try: 1 / 0
-except ZeroDivisionError: logging.exception("it broke")
-n = 0
-while True:
-    time.sleep(0.2)
-    print("tick", n, flush=True)
-    n += 1
-"""
 INVERSE = r"""
 import time
 for codes in ("7", "7;31", "7;44", "7;33;44"):
@@ -57,28 +35,12 @@ while True:
     print("tick", n, flush=True)
     n += 1
 """
-LINE_BYTES, BURST = 100, 300_000
-UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-ROTATING = f"""
-import pathlib, sys, time
-def write(numbers):
-    sys.stdout.write(''.join(f'line {{i:0{LINE_BYTES - 6}d}}\\n' for i in numbers))
-    sys.stdout.flush()
-write(range(100))
-while not pathlib.Path('flood-now').exists(): time.sleep(0.02)
-for block in range(100, {BURST}, 1000): write(range(block, min(block + 1000, {BURST})))
-pathlib.Path('flooded').touch()
-while not pathlib.Path('on').exists(): time.sleep(0.02)
-write(range({BURST}, {BURST} + 100))
-time.sleep(600)
-"""
 WAITING = """
 import pathlib, time
 p.runtime.start(wait='running')
 display(p.logs.view())
 while not pathlib.Path('seen').exists(): time.sleep(0.05)
 """
-CONNECT = "import att\ns = att.connect()"
 HEAP = "() => { window.gc && window.gc(); return performance.memory.usedJSHeapSize; }"
 HEARD_TOO_EARLY = """el => {
     const store = new el.attLog.store.constructor(100), asked = [];
@@ -126,11 +88,6 @@ ONLY_LINES_COUNT = """el => {
 TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
 
 
-def _project(name: str, code: str) -> str:
-    made = f"p = s.project({name!r}, path='.', command=[{sys.executable!r}, '-u', '-c', {code!r}])"
-    return f"{CONNECT}\n{made}"
-
-
 def _downloaded(notebook: Notebook) -> list[str]:
     with notebook.page.expect_download() as waiting:
         notebook.find(".att-log-save").first.click()
@@ -139,7 +96,7 @@ def _downloaded(notebook: Notebook) -> list[str]:
 
 def test_a_hundred_thousand_lines_arrive_once_each_with_few_nodes_and_little_memory(lab: Lab, home: Home) -> None:
     show = f"v = p.logs.view(max_lines={LINES + 1000}); v"
-    notebook = Notebook(lab, home.work, _project("flood", FAST), show, "p.runtime.start(wait='running')\nNone").run()
+    notebook = Notebook(lab, home.work, made("flood", FAST), show, "p.runtime.start(wait='running')\nNone").run()
     notebook.find(".att-log-row").first.wait_for()
     before = notebook.page.evaluate(HEAP)
     most = 0
@@ -164,7 +121,7 @@ def test_a_hundred_thousand_lines_arrive_once_each_with_few_nodes_and_little_mem
 
 def test_search_levels_times_pause_and_keys(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\np.logs.view()"
-    notebook = Notebook(lab, home.work, _project("coloured", COLOURED), start).run()
+    notebook = Notebook(lab, home.work, made("coloured", COLOURED), start).run()
     find = notebook.find
     find(".att-log-row:has-text('tick')").first.wait_for()
     notebook.picture("log", ".att-log")
@@ -196,7 +153,7 @@ def test_search_levels_times_pause_and_keys(lab: Lab, home: Home) -> None:
 
 def test_inverse_text_can_be_read_and_what_is_selected_stays_selected_while_lines_come(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\np.logs.view()"
-    notebook = Notebook(lab, home.work, _project("inverse", INVERSE), start).run()
+    notebook = Notebook(lab, home.work, made("inverse", INVERSE), start).run()
     find = notebook.find
     find(".att-log-row:has-text('tick 5')").first.wait_for()
     find(".att-log-scroll").press("Home")
@@ -229,16 +186,16 @@ def _selected(notebook: Notebook) -> str:
 
 
 def test_a_cell_that_keeps_running_shows_the_log_live_and_nothing_twice_when_it_ends(lab: Lab, home: Home) -> None:
-    notebook = Notebook(lab, home.work, _project("busy", COLOURED), WAITING).begin()
+    notebook = Notebook(lab, home.work, made("busy", COLOURED), WAITING).begin()
     find = notebook.find
     find(".att-log-row:has-text('tick 5')").first.wait_for()
     assert notebook.page.locator(".jp-InputArea-prompt:has-text('[*]')").count() == 1, "the cell still runs"
-    _no_line_twice(notebook)
+    no_line_twice(notebook)
     (home.work / "seen").touch()
     notebook.wait()
     seen = notebook.value("el => el.attLog.store.next")
     eventually(lambda: notebook.value("el => el.attLog.store.next") > seen + 5)
-    _no_line_twice(notebook)
+    no_line_twice(notebook)
     assert "Starting the service" in notebook.value("el => el.attLog.plain()")
     lab.server.post("projects/busy/runtime/stop")
     assert (lab.off_site, lab.errors) == ([], [])
@@ -246,7 +203,7 @@ def test_a_cell_that_keeps_running_shows_the_log_live_and_nothing_twice_when_it_
 
 def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\nv = p.logs.view(); v"
-    notebook = Notebook(lab, home.work, _project("back", COLOURED), start).run()
+    notebook = Notebook(lab, home.work, made("back", COLOURED), start).run()
     find = notebook.find
     find(".att-log-row:has-text('tick 2')").first.wait_for()
     find(".att-log-query").fill("items/3 ")
@@ -260,7 +217,7 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     assert find(".att-log-query").input_value() == "items/3 "
     notebook.value(TAKEN_OUT)
     eventually(lambda: find(".att-log").count() == 1 and _top(notebook) == place)
-    _no_line_twice(notebook)
+    no_line_twice(notebook)
 
     # Rows that were meant for others, before the answer to a page that is new, do not cut off what is before them.
     assert notebook.value(HEARD_TOO_EARLY) == ["abcd", 0]
@@ -269,7 +226,7 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     notebook.value("el => el.attLog.model.send({ type: 'hello', epoch: null, next: null })")
     again = notebook.value("el => el.attLog.store.next")
     eventually(lambda: notebook.value("el => el.attLog.store.next") > again + 5)
-    _no_line_twice(notebook)
+    no_line_twice(notebook)
 
     notebook.restart_kernel()
     find(".att-log-status").first.wait_for()
@@ -279,13 +236,13 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     notebook.run()
     eventually(lambda: find(".att-log").count() == 1 and notebook.value("el => el.attLog.store.lines") >= seen)
     eventually(lambda: _top(notebook) == place)
-    _no_line_twice(notebook)
+    no_line_twice(notebook)
     lab.server.post("projects/back/runtime/stop")
 
 
 def test_two_views_of_one_log_each_come_back_to_their_own_place(lab: Lab, home: Home) -> None:
     views = "p.runtime.start(wait='running')\nv, w = (p.logs.view(height='150px') for _ in range(2))\ndisplay(v, w)"
-    notebook = Notebook(lab, home.work, _project("twofold", COLOURED), views).run()
+    notebook = Notebook(lab, home.work, made("twofold", COLOURED), views).run()
     first, second = (notebook.find(".att-log").nth(number) for number in (0, 1))
     second.locator(".att-log-row:has-text('tick 2')").first.wait_for()
     first.locator(".att-log-query").fill("items/3 ")
@@ -306,7 +263,7 @@ def test_two_views_of_one_log_each_come_back_to_their_own_place(lab: Lab, home: 
 
 def test_a_page_is_heard_although_the_subshell_that_spoke_last_is_gone(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\nv = p.logs.view(); v"
-    notebook = Notebook(lab, home.work, _project("heard", COLOURED), start).run()
+    notebook = Notebook(lab, home.work, made("heard", COLOURED), start).run()
     notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
     assert notebook.page.evaluate(PASSING_SUBSHELL)
     seen = notebook.value("el => el.attLog.store.next")
@@ -328,78 +285,3 @@ def _top(notebook: Notebook) -> Any:
 def _remembered(notebook: Notebook) -> Any:
     """Return the text of the row that the page will come back to."""
     return notebook.page.evaluate(REMEMBERED)
-
-
-def _no_line_twice(notebook: Notebook) -> None:
-    ticks = [line for line in notebook.value("el => el.attLog.plain()").splitlines() if line.startswith("tick ")]
-    numbers = [int(line.split()[1]) for line in ticks]
-    assert numbers == list(range(len(numbers)))
-
-
-@pytest.fixture(scope="module")
-def spare(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab of its own, which keeps little of each log."""
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
-    with Home(tmp_path_factory.mktemp("spare")).closing() as home:
-        config = {"ATT": {"log_limit_bytes": 1 << 20}}
-        yield Lab(start_lab(home, config=config), context.new_page(), "spare")
-    context.close()
-
-
-def test_output_that_is_gone_is_marked_where_it_is_missing_with_its_size(spare: Lab) -> None:
-    work = spare.server.home.work
-    start = "import os\nprint(os.getpid())\np.runtime.start(wait='running')\np.logs.view(max_lines=100_000)"
-    notebook = Notebook(spare, work, _project("rotating", ROTATING), start).run()
-    eventually(lambda: notebook.value("el => el.attLog.store.lines") == 100)
-    kernel = int(notebook.find(".jp-OutputArea-output pre").first.inner_text())
-    os.kill(kernel, signal.SIGSTOP)  # whoever reads is slower than what is written
-    try:
-        (work / "flood-now").touch()
-        eventually((work / "flooded").exists, timeout=60)
-    finally:
-        os.kill(kernel, signal.SIGCONT)
-    (work / "on").touch()
-    last = f"line {BURST + 99:0{LINE_BYTES - 6}d}"
-    eventually(lambda: notebook.value("el => el.attLog.plain()").endswith(f"{last}\n"), timeout=60)
-    _gaps_stand_where_lines_are_missing(notebook.value("el => el.attLog.plain()").splitlines())
-    spare.server.post("projects/rotating/runtime/stop")
-    assert (spare.off_site, spare.errors) == ([], [])
-
-
-def _gaps_stand_where_lines_are_missing(rows: list[str]) -> None:
-    following, gaps = 0, 0
-    gap = ""
-    for row in rows:
-        if row.startswith("... "):
-            gap, gaps = row, gaps + 1
-        elif row.startswith("line "):
-            number = int(row.removeprefix("line "))
-            missing = number - following
-            assert (missing > 0) == bool(gap), (following, number, gap)
-            if gap:
-                size, unit = gap.split()[1:3]
-                # Counted as it is stored, with a head for each piece.
-                assert float(size) * UNITS[unit] == pytest.approx(missing * LINE_BYTES, rel=0.1), (following, gap)
-            following, gap = number + 1, ""
-    assert (gaps > 0, following) == (True, BURST + 100)
-
-
-def test_a_server_that_was_restarted_shows_the_log_again_and_nothing_twice(browser: Browser, tmp_path: Path) -> None:
-    with Home(tmp_path).closing() as home:
-        first = start_lab(home)
-        lab = Lab(first, browser.new_page(), "restarted")
-        start = "p.runtime.start(wait='running')\np.logs.view()"
-        notebook = Notebook(lab, home.work, _project("survivor", COLOURED), start).run()
-        notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
-        seen = notebook.value("el => el.attLog.store.lines")
-        pid = first.get("projects/survivor/runtime/status")["pid"]
-        notebook.save()
-        port = urlsplit(lab.url).port
-        first.end()
-        lab.server = start_lab(home, f"--ServerApp.port={port}")
-        assert lab.server.get("projects/survivor/runtime/status")["pid"] == pid, "the project goes on"
-        notebook.reload(save=False)
-        notebook.run()
-        eventually(lambda: notebook.value("el => el.attLog.store.lines") > seen)
-        _no_line_twice(notebook)
-        lab.page.close()

@@ -20,7 +20,7 @@ from tests.support.contrast import FAINT
 from tests.support.servers import Home, Server
 from tests.support.waiting import eventually
 
-__all__ = ["SCREENSHOTS", "TOKEN", "Lab", "chromium", "start_lab"]
+__all__ = ["SCREENSHOTS", "TOKEN", "Lab", "chromium", "end_kernels", "start_lab"]
 
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 TOKEN = "lab-token"
@@ -99,6 +99,14 @@ def start_lab(
     if att:
         server.get("health")
     return server
+
+
+def end_kernels(server: Server) -> None:
+    """End the kernels of a JupyterLab that notebooks have left."""
+    sessions = f"{server.facts['url']}api/sessions"
+    with httpx.Client(headers={"Authorization": f"token {TOKEN}"}, trust_env=False, timeout=30) as client:
+        for session in client.get(sessions).json():
+            client.delete(f"{sessions}/{session['id']}").raise_for_status()
 
 
 @dataclass
