@@ -9,20 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
-from playwright.sync_api import TimeoutError as TooLate
 
 from tests.support.browser import Lab
 
 __all__ = ["Notebook", "write_notebook"]
 
 _IDLE = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status='idle']"
-_DONE = "() => window.jupyterapp.shell.currentWidget.content.widgets.every(cell => cell.model.executionCount)"
-_STATE = """() => {
-    const { content, sessionContext } = window.jupyterapp.shell.currentWidget;
-    const kernel = sessionContext.session?.kernel;
-    const cells = content.widgets.map(cell => [cell.inputArea.promptNode.textContent, cell.model.executionState]);
-    return { kernel: kernel?.status, connection: kernel?.connectionStatus, cells };
-}"""
+_ERROR = ".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']"
+_ENDED = f"""() => document.querySelector("{_ERROR}")
+    || window.jupyterapp.shell.currentWidget.content.widgets.every(cell => cell.model.executionCount)"""
 _METADATA = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
@@ -75,13 +70,10 @@ class Notebook:
 
     def wait(self) -> Notebook:
         """Wait until every cell is done; an error in one fails the test."""
-        try:
-            self.page.wait_for_function(_DONE, timeout=_PATIENCE_MS)
-        except TooLate:
-            raise AssertionError(f"not every cell is done: {self.page.evaluate(_STATE)}") from None
-        self.page.locator(_IDLE).wait_for(timeout=_PATIENCE_MS)
-        errors = self.page.locator(".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']")
+        self.page.wait_for_function(_ENDED, timeout=_PATIENCE_MS)
+        errors = self.page.locator(_ERROR)
         assert errors.count() == 0, errors.first.inner_text()
+        self.page.locator(_IDLE).wait_for(timeout=_PATIENCE_MS)
         return self
 
     def restart_kernel(self) -> None:
