@@ -5,15 +5,14 @@ They are given up after the last test of the folder: an open Playwright keeps th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser.workshop import Workshop
-from tests.support.browser import Lab, chromium, end_kernels, start_lab
+from tests.support.browser import VIEWPORT, Lab, chromium, start_lab
 from tests.support.labextension import built_labextension, install_panel
 from tests.support.servers import Home, Server
 
@@ -45,13 +44,20 @@ def server(browser: Browser, home: Home, labextension: Path | None) -> Server:
     return start_lab(home)
 
 
-@pytest.fixture
-def lab(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A fresh browser window in a workspace of its own; call `open()` first."""
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
-    yield Lab(server, context.new_page(), re.sub(r"\W+", "-", request.node.name))
+@pytest.fixture(scope="package")
+def window(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page in which notebooks are opened one after another: loading JupyterLab takes most of their time."""
+    context = browser.new_context(viewport=VIEWPORT)
+    yield context.new_page()
     context.close()
-    end_kernels(server)
+
+
+@pytest.fixture
+def lab(window: Page, server: Server) -> Iterator[Lab]:
+    """A browser window without notebooks and kernels; call `open()` first."""
+    lab = Lab(server, window, "notebooks")
+    yield lab
+    lab.leave()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,7 @@ def panel(browser: Browser, server: Server, labextension: Path | None, request: 
     """One window for the tests of a module: loading JupyterLab takes most of their time."""
     if labextension is None:
         pytest.skip("The panel is not built: no Node on this machine.")
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    context = browser.new_context(viewport=VIEWPORT)
     lab = Lab(server, context.new_page(), request.module.__name__.rpartition(".")[2])
     lab.open()
     yield lab

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.workshop import Workshop
-from tests.support.browser import Lab, start_lab
+from tests.support.browser import VIEWPORT, Lab, start_lab
 from tests.support.labextension import install_panel
 from tests.support.releases import release
 from tests.support.servers import Home
@@ -262,7 +262,7 @@ def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_
 ) -> None:
     if labextension is None:
         pytest.skip("The panel is not built: no Node on this machine.")
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    context = browser.new_context(viewport=VIEWPORT)
     with Home(tmp_path).closing() as home:
         install_panel(home, labextension)
         first = start_lab(home)

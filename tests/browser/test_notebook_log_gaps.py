@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.logs import COLOURED, made, no_line_twice
-from tests.support.browser import Lab, start_lab
+from tests.support.browser import VIEWPORT, Lab, start_lab
 from tests.support.notebook import Notebook
 from tests.support.servers import Home
 from tests.support.waiting import eventually
@@ -37,7 +37,7 @@ time.sleep(600)
 @pytest.fixture(scope="module")
 def spare(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab of its own, which keeps little of each log."""
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
+    context = browser.new_context(viewport=VIEWPORT)
     with Home(tmp_path_factory.mktemp("spare")).closing() as home:
         config = {"ATT": {"log_limit_bytes": 1 << 20}}
         yield Lab(start_lab(home, config=config), context.new_page(), "spare")

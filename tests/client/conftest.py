@@ -10,7 +10,10 @@ import pytest
 
 from att.client.discovery import named_server, open_workspace
 from att.client.session import Session
+from tests.support.bare import without_plugins
 from tests.support.jupyter import JupyterServer, jupyter_server
+
+__all__ = ["without_plugins"]
 
 NewId = Callable[[], str]
 

@@ -11,6 +11,9 @@ import pytest
 from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
+from tests.support.bare import without_plugins
+
+__all__ = ["without_plugins"]
 
 
 @pytest.fixture(scope="package")

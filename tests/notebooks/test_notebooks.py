@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.support.bare import BARE
 from tests.support.jupyter import jupyter_server
-from tests.support.servers import BARE
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -55,7 +55,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("served")
-    with jupyter_server(folder / "server", **BARE) as server:
+    with jupyter_server(folder / "server") as server:
         return check(NOTEBOOKS, environment(folder, ATT_URL=server.url, ATT_TOKEN=server.token), folder)
 
 

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.support.contrast import FAINT
 from tests.support.servers import Home, Server
 from tests.support.waiting import eventually
 
-__all__ = ["SCREENSHOTS", "TOKEN", "Lab", "chromium", "end_kernels", "start_lab"]
+__all__ = ["SCREENSHOTS", "TOKEN", "VIEWPORT", "Lab", "chromium", "start_lab"]
 
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 TOKEN = "lab-token"
@@ -35,6 +35,7 @@ _ARGUMENTS = [
 ]
 _HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
+VIEWPORT: ViewportSize = {"width": 1360, "height": 860}
 # No question about news, and no check with Node whether JupyterLab should be built again.
 _QUIET = {
     "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
@@ -101,14 +102,6 @@ def start_lab(
     return server
 
 
-def end_kernels(server: Server) -> None:
-    """End the kernels of a JupyterLab that notebooks have left."""
-    sessions = f"{server.facts['url']}api/sessions"
-    with httpx.Client(headers={"Authorization": f"token {TOKEN}"}, trust_env=False, timeout=30) as client:
-        for session in client.get(sessions).json():
-            client.delete(f"{sessions}/{session['id']}").raise_for_status()
-
-
 @dataclass
 class Lab:
     """One page that shows JupyterLab, in a workspace of its own; requests to other hosts are refused and noted."""
@@ -131,6 +124,9 @@ class Lab:
         self.page.set_default_timeout(_PATIENCE_MS)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._note)
+        if path and self.page.url.startswith(self.url):  # loading JupyterLab takes longer than most tests
+            self.execute("docmanager:open", path=path)
+            return self.page
         tree = f"/tree/{path}" if path else ""
         self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
         return self.ready()
@@ -169,6 +165,14 @@ class Lab:
         """Close everything in the main area but a launcher."""
         self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.close())")
         self.page.locator(".jp-Launcher").first.wait_for()
+
+    def leave(self) -> None:
+        """Forget what a test has opened, typed and kept in the page, so that the next begins as in a fresh one."""
+        self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())")
+        self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        self.page.evaluate("() => sessionStorage.clear()")
+        self.page.set_viewport_size(VIEWPORT)
+        self.page.context.clear_permissions()
 
     def theme(self, name: str) -> None:
         """Change the theme: JupyterLab Light or JupyterLab Dark."""

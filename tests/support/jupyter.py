@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.bare import BARE
 from tests.support.waiting import eventually
 
 __all__ = ["JupyterServer", "jupyter_server"]
@@ -49,7 +50,7 @@ class JupyterServer:
 
 
 @contextmanager
-def jupyter_server(folder: Path, *options: str, **variables: str) -> Iterator[JupyterServer]:
+def jupyter_server(folder: Path, *options: str) -> Iterator[JupyterServer]:
     """Start a server with its own configuration, runtime and data directories below `folder`, and stop it after."""
     runtime_dir, data_dir, log = folder / "runtime", folder / "data", folder / "server.log"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ATT_", "JPY_", "JUPYTER"))}
@@ -58,7 +59,7 @@ def jupyter_server(folder: Path, *options: str, **variables: str) -> Iterator[Ju
         "JUPYTER_DATA_DIR": str(folder / "jupyter"),
         "JUPYTER_RUNTIME_DIR": str(runtime_dir),
         "ATT_DATA_DIR": str(data_dir),
-        **variables,
+        **BARE,
     }
     folder.mkdir(parents=True, exist_ok=True)
     port = [] if any(option.startswith("--ServerApp.port=") for option in options) else ["--port=0"]

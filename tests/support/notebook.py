@@ -52,7 +52,7 @@ class Notebook:
         lab.open(self.path.name)
         self.page.locator(".jp-NotebookPanel").wait_for()
         self._ready()
-        lab.execute("application:toggle-left-area")
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
 
     @property
     def page(self) -> Page:

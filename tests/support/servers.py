@@ -15,12 +15,11 @@ from typing import Any
 
 import httpx
 
+from tests.support.bare import BARE
 from tests.support.waiting import eventually
 
-__all__ = ["BARE", "Home", "Server"]
+__all__ = ["Home", "Server"]
 
-# Tests of small projects need no plugin, and those that are installed here take long to import.
-BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _OTHERS = {"jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False, "jupyter_server_terminals": False}
 
 
