@@ -21,8 +21,7 @@ class Following(Generic[T]):
     """The elements of a sequence, those there are and those to come.
 
     Closing it, or leaving `with`, ends it; that is for the thread that iterates.
-    `cursor` is where to go on after the last page that was given out whole. What was lost between two pages is told
-    on stderr.
+    A loop that is left ends it, too. What was lost between two pages is told on stderr.
     """
 
     def __init__(
@@ -32,11 +31,15 @@ class Following(Generic[T]):
         timeout: float | None = None,
         ended: Callable[[], bool] | None = None,
     ) -> None:
-        self.cursor: str | None = None
         self._pages = pages
-        self._end = None if timeout is None else time.monotonic() + timeout
-        self._ended = ended
-        self._items = self._run()
+        self._place = _Place()
+        end = None if timeout is None else time.monotonic() + timeout
+        self._items: Generator[T, None, None] = _items(pages, self._place, end, ended)
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on after the last page that was given out whole; None before the first."""
+        return self._place.cursor
 
     def __iter__(self) -> Self:
         return self
@@ -59,20 +62,29 @@ class Following(Generic[T]):
         if close is not None:
             close()
 
-    def _run(self) -> Generator[T, None, None]:
-        last_look = False
-        for page in self._pages:
-            if page is not None:
-                _tell_losses(page)
-                items: list[Any] = getattr(page, page.items_field)
-                yield from items
-                self.cursor = page.cursor
-            elif last_look:
-                return
-            elif self._ended is not None and self._ended():
-                last_look = True
-            if self._end is not None and time.monotonic() >= self._end:
-                return
+
+class _Place:
+    """Where a following is. The generator knows this and not the following, which is then gone with its last user."""
+
+    cursor: str | None = None
+
+
+def _items(
+    pages: Iterator[Page | None], place: _Place, end: float | None, ended: Callable[[], bool] | None
+) -> Generator[Any, None, None]:
+    last_look = False
+    for page in pages:
+        if page is not None:
+            _tell_losses(page)
+            items: list[Any] = getattr(page, page.items_field)
+            yield from items
+            place.cursor = page.cursor
+        elif last_look:
+            return
+        elif ended is not None and ended():
+            last_look = True
+        if end is not None and time.monotonic() >= end:
+            return
 
 
 def _tell_losses(page: Page) -> None:

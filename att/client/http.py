@@ -51,15 +51,21 @@ class HttpTransport:
     ) -> None:
         self.where = url.rstrip("/") + "/"
         self.token = token
-        verify = _trusting(certfile) if certfile else True
-        self._client = httpx.Client(
+        self._sock = sock
+        self._trust_env = not is_loopback(url)
+        self._verify = _trusting(certfile) if certfile else httpx.create_ssl_context(trust_env=self._trust_env)
+        self._client = self._open()
+        self._streams: dict[int, httpx.Client] = {}
+
+    def _open(self) -> httpx.Client:
+        return httpx.Client(
             base_url=f"{self.where}{API_PATH}",
-            headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {}),
+            headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {}),
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            trust_env=not is_loopback(url),
-            verify=verify,
+            trust_env=self._trust_env,
+            verify=self._verify,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            transport=httpx.HTTPTransport(uds=sock, verify=verify) if sock else None,
+            transport=httpx.HTTPTransport(uds=self._sock, verify=self._verify) if self._sock else None,
         )
 
     def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
@@ -135,7 +141,8 @@ class HttpTransport:
             yield response.iter_bytes()
 
     def close(self) -> None:
-        self._client.close()
+        for client in (*self._streams.values(), self._client):
+            client.close()
 
     def _request(self, operation: Operation, arguments: BaseModel) -> httpx.Request:
         values = arguments.model_dump(mode="json", exclude_unset=True)
@@ -151,20 +158,28 @@ class HttpTransport:
         """Yield the events of one stream. Raises what the server answers or tells instead."""
         timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS).as_dict()
         request.extensions["timeout"] = timeout
-        response = self._client.send(request, stream=True)
+        # Connections of its own: the garbage collector may end a stream that nobody reads any more while this thread is
+        # in the middle of a request, whose connections are behind a lock that knows no second entry.
+        client = self._open()
+        self._streams[id(client)] = client
         try:
-            if not response.is_success:
-                response.read()
+            response = client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
                 self._raise_for(response)
-            # Read anew for the body: silence may then be as short as a tick.
-            timeout["read"] = tick_seconds or _SILENCE_SECONDS
-            with stop.interrupting(lambda: _shut(response)):
-                for event in read_events(response.iter_lines()):
-                    if event.kind == "problem":
-                        raise error_from_problem(json.loads(event.data))
-                    yield event
+                # Read anew for the body: silence may then be as short as a tick.
+                timeout["read"] = tick_seconds or _SILENCE_SECONDS
+                with stop.interrupting(lambda: _shut(response)):
+                    for event in read_events(response.iter_lines()):
+                        if event.kind == "problem":
+                            raise error_from_problem(json.loads(event.data))
+                        yield event
+            finally:
+                response.close()
         finally:
-            response.close()
+            del self._streams[id(client)]
+            client.close()
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
