@@ -161,7 +161,6 @@ class Stream:
         self._counts: dict[str, int] = {}
         self._ids: dict[str, int] = {}
         self._begun: dict[str, str] = {}  # nodeid: last phase reported
-        self._judged: tuple[Any, str] = (None, "")
         self._failures = 0
         self._collected = False
 
@@ -251,8 +250,8 @@ class Stream:
 
     def _final_counts(self) -> dict[str, int]:
         """Return what the terminal shows: plugins correct its numbers afterwards (subtests of repeated tests)."""
-        stats = getattr(self._config.pluginmanager.get_plugin("terminalreporter"), "stats", None)
-        if not isinstance(stats, dict):
+        stats = self._stats()
+        if not stats:
             return self._counts
         counts = {key: sum(getattr(item, "count_towards_summary", True) for item in stats[key]) for key in stats if key}
         return {str(key): count for key, count in counts.items() if count}
@@ -275,20 +274,10 @@ class Stream:
         if self._begun.get(item.nodeid) == "":
             self._writer.event("enter", id=self._id(item.nodeid), when="teardown")
 
-    # The terminal asks for the category before us: listening is cheaper than asking again.
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_report_teststatus(self, report: Any) -> Generator[None, Any, None]:
-        outcome = yield
-        if outcome.excinfo is None:
-            status = outcome.get_result()
-            # With `-p no:terminal` nobody names what passes or fails in its call.
-            self._judged = (report, str(status[0] if status else report.outcome))
-
+    # Last, because the terminal has then asked for the category and keeps it: looking is cheaper than asking again.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if self._judged[0] is not report:
-            self._config.hook.pytest_report_teststatus(report=report, config=self._config)
-        category = self._judged[1] if getattr(report, "count_towards_summary", True) else ""
+        category = self._category(report) if getattr(report, "count_towards_summary", True) else ""
         self._count(category)
         when = report.when
         if when in ("setup", "call"):
@@ -310,6 +299,21 @@ class Stream:
         # A test that is run again may end without a teardown.
         if self._begun.pop(nodeid, None) is not None:
             self._writer.event("finish", id=self._id(nodeid))
+
+    def _category(self, report: Any) -> str:
+        stats = self._stats()
+        for category in (*PLAIN_CATEGORIES, *stats):
+            reports = stats.get(category)
+            if reports and reports[-1] is report:
+                return str(category)
+        status = self._config.hook.pytest_report_teststatus(report=report, config=self._config)
+        # With `-p no:terminal` nobody names what passes or fails in its call.
+        return str(status[0] if status else report.outcome)
+
+    def _stats(self) -> dict[Any, Any]:
+        """Return the reports of each category that the terminal keeps; empty without a terminal."""
+        stats = getattr(self._config.pluginmanager.get_plugin("terminalreporter"), "stats", None)
+        return stats if isinstance(stats, dict) else {}
 
     def _plain_phase(self, report: Any, category: str) -> None:
         node = getattr(report, "node", None)
