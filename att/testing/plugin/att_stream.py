@@ -8,6 +8,7 @@ pytest-xdist and a pytest started by a test stay silent. `att.testing.records` d
 from __future__ import annotations
 
 import atexit
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._io import TerminalWriter
 from _pytest.reports import TestReport
 
 if TYPE_CHECKING:
@@ -133,11 +135,20 @@ def _reason(report: Any) -> str | None:
     return None
 
 
+def _representation(report: Any) -> str:
+    """Return the failure as the terminal shows it; `longreprtext` would cut the indentation of its first line."""
+    text = io.StringIO()
+    writer = TerminalWriter(text)
+    writer.hasmarkup = False
+    report.toterminal(writer)
+    return text.getvalue().rstrip().lstrip("\n")
+
+
 def _failure(report: Any, limit: int) -> dict[str, Any]:
     sections = [[_clip(title, 200), _clip(text, min(limit, SECTION_BYTES))] for title, text in report.sections[:32]]
     location = getattr(report, "location", None)
     return {
-        "longrepr": _clip(_colourless(report.longreprtext), limit),
+        "longrepr": _clip(_colourless(_representation(report)), limit),
         "crash": _crash(report),
         "sections": sections,
         "line": location[1] if location else None,

@@ -37,6 +37,7 @@ def test_failures_tell_phase_and_exception_type(environment: str, tmp_path: Path
     assert found >= TYPES_AND_PHASES
     failure = _only(run, "test_outcomes.py::test_fails")
     assert failure.message.startswith("assert [1, 2] == [1, 3]")
+    assert failure.longrepr.startswith("    def test_fails")
     assert [(section.title, section.text) for section in failure.sections] == [("Captured stdout call", "to stdout\n")]
     assert failure.path is not None
     assert (Path(failure.path).name, failure.line) == ("test_outcomes.py", 22)
