@@ -73,8 +73,8 @@ class LogView(anywidget.AnyWidget):
             state={"kind": "live" if follow else "ended", "text": "" if follow else "as it was read"},
         )
         self.on_msg(self._hear)
-        self._shared = shared
-        self._shared.enter(self)
+        self._shared: Shared | None = shared
+        shared.enter(self)
         self._feed.start(follow=follow)
 
     @property
@@ -89,11 +89,13 @@ class LogView(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the thread and the view in every page; closing twice does nothing more."""
-        # A view that could not be made is closed as well, by its finalizer.
-        if getattr(self, "_shared", None) is None:
+        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: a view that was
+        # closed waits for nobody.
+        shared, self._shared = getattr(self, "_shared", None), None
+        if shared is None:
             return
         self._feed.close()
-        self._shared.leave(self)
+        shared.leave(self)
         self.layout.close()
         super().close()
 

@@ -42,10 +42,10 @@ class Panel(ipywidgets.VBox):
         self._notice_by = ""
         self._drawing = threading.RLock()
         self._ends: list[Callable[[], None]] = []
-        self._closed = False
         self._waiting = 0
         self._drawn = threading.Event()
         super().__init__([*children, self.notice])
+        self._closed = False
         self.add_class("att-panel")
         self.notice.on_act(lambda name, _: self.tell_error(None) if name == "dismiss" else None)
         self.shared.enter(self)
@@ -125,7 +125,8 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """End watching and remove the panel from every page; closing twice does nothing more."""
-        # A widget that could not be made is closed as well, by its finalizer.
+        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: a panel that was
+        # closed waits for nobody.
         if getattr(self, "_closed", True):
             return
         with self._drawing:

@@ -19,6 +19,7 @@ from att.client.session import Session
 from att.client.transports import InProcessTransport
 from att.notebook import RuntimePanel, SessionDashboard
 from att.notebook.pulse import Topic
+from att.notebook.shared import Shared
 from tests.support.waiting import eventually
 
 MOST_CONNECTIONS = 5 + 10
@@ -103,6 +104,17 @@ def test_a_dashboard_that_is_still_being_made_is_closed_with_its_menu(service: P
         open_and_close()
     assert _threads_left() == []
     eventually(lambda: len(_instances) == comms)
+
+
+def test_what_is_closed_is_collected_without_waiting_for_those_who_open_another(service: ProjectHandle) -> None:
+    closed = [service.logs.view(), service.dashboard()]
+    for widget in closed:
+        widget.close()
+    collector = threading.Thread(target=lambda: [widget.__del__() for widget in closed], daemon=True)
+    with Shared._lock:
+        collector.start()
+        collector.join(10)
+        assert not collector.is_alive()
 
 
 def test_closing_the_session_closes_its_widgets(tmp_path: Path) -> None:
