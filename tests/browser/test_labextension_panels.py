@@ -279,7 +279,7 @@ def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_
         def in_both(name: str, banner: str) -> None:
             for window, theme in ((lab, "light"), (dark, "dark")):
                 expect(window.page.locator(".jp-att-Sidebar .jp-att-Banner").first).to_contain_text(banner)
-                window.picture(f"{name}-{theme}")
+                window.picture({f"{name}-{theme}": None})
 
         first.end(signal.SIGKILL)
         expect(shop.bar).to_have_text("ATT disconnected")

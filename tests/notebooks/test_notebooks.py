@@ -24,6 +24,7 @@ SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TOURS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]
 PICTURE_BYTES = 150_000
+PARTS = 3
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -47,14 +48,14 @@ def check(notebooks: Sequence[Path], env: dict[str, str], folder: Path) -> dict[
     return found
 
 
-def halves(run: Callable[[Sequence[Path], Path], dict[str, list[str]]], folder: Path) -> dict[str, list[str]]:
-    """Run the notebooks in two halves side by side, since each waits for much; return what `run` found in both."""
-    folders = [folder / "even", folder / "odd"]
+def side_by_side(run: Callable[[Sequence[Path], Path], dict[str, list[str]]], folder: Path) -> dict[str, list[str]]:
+    """Run the notebooks in parts side by side, since each waits for much; return what `run` found in all."""
+    parts = [NOTEBOOKS[number::PARTS] for number in range(PARTS)]
+    folders = [folder / str(number) for number in range(PARTS)]
     for place in folders:
         place.mkdir()
     with ThreadPoolExecutor() as pool:
-        even, odd = pool.map(run, [NOTEBOOKS[::2], NOTEBOOKS[1::2]], folders)
-    return even | odd
+        return {name: troubles for found in pool.map(run, parts, folders) for name, troubles in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     def run(notebooks: Sequence[Path], folder: Path) -> dict[str, list[str]]:
         return check(notebooks, environment(folder, ATT_EMBEDDED="1"), folder)
 
-    return halves(run, tmp_path_factory.mktemp("embedded"))
+    return side_by_side(run, tmp_path_factory.mktemp("embedded"))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         with jupyter_server(folder / "server") as server:
             return check(notebooks, environment(folder, ATT_URL=server.url, ATT_TOKEN=server.token), folder)
 
-    return halves(run, tmp_path_factory.mktemp("served"))
+    return side_by_side(run, tmp_path_factory.mktemp("served"))
 
 
 @pytest.mark.timeout(900)

@@ -203,16 +203,16 @@ class Lab:
         for theme in ("dark", "light") if dark else ("light",):
             if dark:
                 self.theme(f"JupyterLab {theme.title()}")
-            for name, place in wanted.items():
-                self.picture(f"{name}-{theme}", place)
+            self.picture({f"{name}-{theme}": place for name, place in wanted.items()})
 
-    def picture(self, name: str, place: Locator | None = None) -> None:
-        """Take a picture of an element, or of the page, as it is now, and note what is hard to read in `faint`."""
+    def picture(self, wanted: Mapping[str, Locator | None]) -> None:
+        """Take pictures of elements, or of the page, as it is now, and note what is hard to read in `faint`."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.evaluate(_DRAWN)
-        self.faint += [f"{name}: {found}" for found in self.page.evaluate(FAINT)]
-        target = self.page if place is None else place.first
-        target.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+        self.faint += [f"{next(iter(wanted))}: {found}" for found in self.page.evaluate(FAINT)]
+        for name, place in wanted.items():
+            target = self.page if place is None else place.first
+            target.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
     def _note(self, request: Request) -> None:
         if urlsplit(request.url).hostname not in (*_HERE, None):
