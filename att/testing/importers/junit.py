@@ -22,6 +22,8 @@ _STATED = ("tests", "failures", "errors", "skipped", "disabled")
 _NOT_RUN = frozenset(("notrun", "disabled", "suppressed", "skipped", "ignored"))
 _ON_TEARDOWN = ("failed on teardown with ", "test teardown failure")
 """How pytest begins the message of an error in teardown: since 6.0, and before."""
+_WITH_PHASE = ("collection ", "failed on ", "test ")
+"""How every message begins in which pytest names a phase."""
 _PYTEST_SUITE = ["name", "errors", "failures", "skipped", "tests", "time", "timestamp", "hostname"]
 """What pytest writes of a suite, in this order, also where `junit_suite_name` gives it another name."""
 _METADATA = {
@@ -272,6 +274,8 @@ def _failure(child: Child, attempt: int, sections: tuple[tuple[str, str], ...]) 
 
 def _phase(message: str) -> tuple[Phase | None, str]:
     """Return pytest's phase and the exception's own message out of `failed on setup with "..."`."""
+    if not message.startswith(_WITH_PHASE):
+        return None, message
     if message == "collection failure":
         return "collect", message
     phases: tuple[Phase, ...] = ("setup", "teardown")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isfinite
 from typing import Any, BinaryIO, NoReturn
 from xml.parsers import expat
 
@@ -212,7 +211,7 @@ def _handlers(
 
 def _named(attributes: list[str]) -> Attributes:
     values = iter(attributes)
-    return {name: next(values) for name in values}
+    return dict(zip(values, values, strict=True))
 
 
 def _ordered(values: Attributes) -> list[str | None]:
@@ -225,9 +224,9 @@ def _durations(times: list[str | None]) -> list[float | None]:
         numbers = list(map(float, times))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return [seconds(time) for time in times]
-    if not numbers or (min(numbers) >= 0 and max(numbers) <= MAX_SECONDS and isfinite(sum(numbers))):
-        return [*numbers]
-    return [seconds(time) for time in times]
+    # What is not negative is not more than its sum, and a sum with what is no number in it is none.
+    good = min(numbers, default=0) >= 0 and sum(numbers) <= MAX_SECONDS
+    return [*numbers] if good else [seconds(time) for time in times]
 
 
 def _check_root(tag: str, name: str) -> None:
