@@ -89,8 +89,8 @@ class LogView(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the thread and the view in every page; closing twice does nothing more."""
-        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: a view that was
-        # closed waits for nobody.
+        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: what was closed
+        # waits for nobody.
         shared, self._shared = getattr(self, "_shared", None), None
         if shared is None:
             return

@@ -125,8 +125,8 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """End watching and remove the panel from every page; closing twice does nothing more."""
-        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: a panel that was
-        # closed waits for nobody.
+        # The finalizer closes it as well, also one that could not be made, in any thread at any moment: what was closed
+        # waits for nobody.
         if getattr(self, "_closed", True):
             return
         with self._drawing:

@@ -17,7 +17,7 @@ from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
 from att.client.transports import InProcessTransport
-from att.notebook import RuntimePanel, SessionDashboard
+from att.notebook import Dashboard, LogView, RuntimePanel, SessionDashboard
 from att.notebook.pulse import Topic
 from att.notebook.shared import Shared
 from tests.support.waiting import eventually
@@ -107,7 +107,7 @@ def test_a_dashboard_that_is_still_being_made_is_closed_with_its_menu(service: P
 
 
 def test_what_is_closed_is_collected_without_waiting_for_those_who_open_another(service: ProjectHandle) -> None:
-    closed = [service.logs.view(), service.dashboard()]
+    closed: list[LogView | Dashboard] = [service.logs.view(), service.dashboard()]
     for widget in closed:
         widget.close()
     collector = threading.Thread(target=lambda: [widget.__del__() for widget in closed], daemon=True)
