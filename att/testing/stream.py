@@ -1,82 +1,22 @@
-"""Read the plugin's file while it grows, and fold its events into the state of the run."""
+"""Fold the events of the plugin into the state of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal, cast
-
-from pydantic import ValidationError
+from datetime import datetime
+from typing import Literal
 
 from att.testing import records
+from att.testing.attempts import Attempt, failure_of, moment, phase_outcome, verdict
 from att.testing.driver.planning import worst
-from att.testing.fingerprint import cause_of, fingerprint
-from att.testing.models import CapturedSection, InFlight, Outcome, PhaseOutcome, TestFailure, TestOutcome
-from att.testing.records import FailureDetail, Record, parse_record
+from att.testing.models import InFlight, TestFailure, TestOutcome
+from att.testing.records import FailureDetail, Record
+from att.testing.streamfile import StreamReader
 
-__all__ = ["StreamReader", "StreamState"]
+__all__ = ["StreamState"]
 
-_CHUNK_BYTES = 1 << 20
-_WORST_FIRST: tuple[Outcome, ...] = ("failed", "error", "rerun", "xpassed", "xfailed", "skipped", "passed")
 _CONCATENATED = ("internal_errors", "workers_down", "warnings", "outcomes", "failures", "rerun_failures")
-_PHASE_OUTCOMES = frozenset({"passed", "failed", "skipped", "rerun"})
-
-
-class StreamReader:
-    """Follow one stream file: every call goes on where the last one stopped.
-
-    A last line without its newline is being written, or was torn by a crash: it waits for its end. Lines that cannot
-    be read (a full disk) are counted in `damaged`.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rest = b""
-        self.offset = 0
-        self.damaged = 0
-
-    def read(self) -> Iterator[Record]:
-        """Yield the events that were written since the last call; none when there is no file yet."""
-        try:
-            file = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            file.seek(self.offset)
-            while chunk := file.read(_CHUNK_BYTES):
-                self.offset += len(chunk)
-                *lines, self._rest = (self._rest + chunk).split(b"\n")
-                yield from self._parse(lines)
-
-    def _parse(self, lines: list[bytes]) -> Iterator[Record]:
-        for line in lines:
-            try:
-                if line:
-                    yield parse_record(line)
-            except ValidationError:
-                self.damaged += 1
-
-
-@dataclass(slots=True)
-class _Attempt:
-    number: int
-    started_at: float
-    phase: str | None
-    worker: str | None = None
-    outcomes: dict[str, PhaseOutcome] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    verdicts: list[Outcome] = field(default_factory=list)
-    reason: str | None = None
-    subtests: int = 0
-    failed_subtests: int = 0
-
-    @property
-    def outcome(self) -> Outcome:
-        """The worst of its phases and subtests; an attempt that is run again is that, whatever its subtests said."""
-        worst = min(self.verdicts, key=_WORST_FIRST.index)
-        return "failed" if self.failed_subtests and worst != "rerun" else worst
 
 
 @dataclass
@@ -106,7 +46,7 @@ class StreamState:
     rerun_failures: list[TestFailure] = field(default_factory=list)
     """Failures of attempts that were run again."""
     last_at: float | None = None
-    _open: dict[int, _Attempt] = field(default_factory=dict)
+    _open: dict[int, Attempt] = field(default_factory=dict)
     _attempts: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -129,7 +69,7 @@ class StreamState:
     @property
     def started_at(self) -> datetime | None:
         """When the session began."""
-        return None if self.session is None else _time(self.session.at)
+        return None if self.session is None else moment(self.session.at)
 
     def duration_seconds(self, at: datetime | None) -> float | None:
         """Seconds from the start of the session to its end, or to `at` while it has none.
@@ -150,7 +90,7 @@ class StreamState:
                 attempt=attempt.number,
                 phase=attempt.phase,
                 worker=attempt.worker,
-                started_at=_time(attempt.started_at),
+                started_at=moment(attempt.started_at),
             )
             for number, attempt in self._open.items()
         ]
@@ -297,7 +237,7 @@ class StreamState:
         self._close(record.id)
         self._attempt(record.id, record.at)
 
-    def _attempt(self, number: int, at: float) -> _Attempt:
+    def _attempt(self, number: int, at: float) -> Attempt:
         attempt = self._open.get(number)
         if attempt is None:
             if number >= len(self.nodeids):
@@ -305,7 +245,7 @@ class StreamState:
             self._attempts[number] = self._attempts.get(number, 0) + 1
             # The workers of xdist do not tell when a phase begins.
             phase = None if self.session and self.session.workers else "setup"
-            attempt = self._open[number] = _Attempt(self._attempts[number], at, phase)
+            attempt = self._open[number] = Attempt(self._attempts[number], at, phase)
         return attempt
 
     def _phase(self, record: records.Phase) -> None:
@@ -314,14 +254,14 @@ class StreamState:
         attempt.reason = record.reason or attempt.reason
         self._count(record.category)
         self._keep_failure(record, attempt)
-        outcome = cast("PhaseOutcome", record.outcome if record.outcome in _PHASE_OUTCOMES else "failed")
+        outcome = phase_outcome(record.outcome)
         if record.subtest is not None:
             attempt.subtests += 1
-            attempt.failed_subtests += _verdict(record.category, outcome) == "failed"
+            attempt.failed_subtests += verdict(record.category, outcome) == "failed"
             return
         attempt.outcomes[record.when] = outcome
         attempt.seconds[record.when] = record.seconds
-        attempt.verdicts.append(_verdict(record.category, outcome))
+        attempt.verdicts.append(verdict(record.category, outcome))
         if record.when == "setup" and outcome == "passed":
             attempt.phase = "call"
         elif record.when in ("setup", "call"):
@@ -333,27 +273,10 @@ class StreamState:
         attempt = self._open.pop(number, None)
         if attempt is None or not attempt.verdicts:
             return
-        outcome = attempt.outcome
-        self.finished += outcome != "rerun"
-        self.outcomes.append(
-            TestOutcome(
-                nodeid=self.nodeids[number],
-                attempt=attempt.number,
-                outcome=outcome,
-                started_at=_time(attempt.started_at),
-                worker=attempt.worker,
-                setup=attempt.outcomes.get("setup"),
-                call=attempt.outcomes.get("call"),
-                teardown=attempt.outcomes.get("teardown"),
-                setup_seconds=attempt.seconds.get("setup"),
-                call_seconds=attempt.seconds.get("call"),
-                teardown_seconds=attempt.seconds.get("teardown"),
-                reason=attempt.reason,
-                subtests=attempt.subtests,
-            )
-        )
+        self.finished += attempt.outcome != "rerun"
+        self.outcomes.append(attempt.result(self.nodeids[number]))
 
-    def _keep_failure(self, record: records.Phase, attempt: _Attempt) -> None:
+    def _keep_failure(self, record: records.Phase, attempt: Attempt) -> None:
         if record.failure is None:
             return
         outcome: Literal["failed", "error", "rerun"] = "failed"
@@ -371,25 +294,4 @@ class StreamState:
     def _failure(
         self, detail: FailureDetail, nodeid: str, outcome: Literal["failed", "error", "rerun"], phase: str
     ) -> TestFailure:
-        cause = cause_of(detail)
-        return TestFailure(
-            nodeid=nodeid,
-            outcome=outcome,
-            phase=phase,
-            exception_type=cause.exception_type,
-            message=cause.message,
-            longrepr=detail.longrepr,
-            path=cause.path,
-            line=cause.line,
-            sections=[CapturedSection(title=title, text=text) for title, text in detail.sections],
-            fingerprint=fingerprint(cause, self.session.rootdir if self.session else ""),
-        )
-
-
-def _verdict(category: str, outcome: PhaseOutcome) -> Outcome:
-    """Return the outcome of a phase: pytest's category, or what it means for a category that a plugin made up."""
-    return category if category in _WORST_FIRST else outcome
-
-
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
+        return failure_of(detail, nodeid, outcome, phase, self.session.rootdir if self.session else "")

@@ -14,7 +14,8 @@ from att.runtime.rundir import RunDirectory
 from att.testing.driver.orders import Plan, Result, collect_stream, shard_stream
 from att.testing.models import TestFailure, TestRun, TestShard
 from att.testing.outcome import finished_run, live_run, reason_of
-from att.testing.stream import StreamReader, StreamState
+from att.testing.stream import StreamState
+from att.testing.streamfile import StreamReader
 
 __all__ = ["KIND", "META", "SuiteRun", "light"]
 

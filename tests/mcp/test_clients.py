@@ -16,6 +16,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.support.bare import BARE
 from tests.support.npm import node_environment, npm_packages
 from tests.support.servers import Home, Server
 
@@ -39,8 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         folder.mkdir()
         (folder / "test_it.py").write_text("def test_it(): pass\n")
         command = [sys.executable, "-c", "print('ready', flush=True); import time; time.sleep(600)"]
-        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        server.post("projects", id="demo", path=str(folder), command=command, env=env, python=sys.executable)
+        server.post("projects", id="demo", path=str(folder), command=command, env=BARE, python=sys.executable)
         yield server
 
 

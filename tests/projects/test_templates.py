@@ -15,6 +15,7 @@ from att.projects import catalogue, copying
 from att.projects.models import Project, ProjectSettings, ProjectSetup
 from att.workspace import Workspace
 from tests.projects.making import ended, zip_bytes
+from tests.support.bare import BARE
 from tests.support.privileges import without_root_rights
 from tests.support.waiting import eventually
 
@@ -124,7 +125,7 @@ def test_the_services_tests_end_in_every_way_and_one_is_flaky(workspace: Workspa
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
             cwd=tmp_path / "p",
-            env={**os.environ, "FLAKY_SEED": seed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={**os.environ, **BARE, "FLAKY_SEED": seed},
             capture_output=True,
             text=True,
             check=False,

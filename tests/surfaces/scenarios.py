@@ -27,6 +27,7 @@ from att.errors import (
     Unavailable,
 )
 from att.operations import Operation
+from tests.support.bare import BARE
 
 __all__ = ["ERRORS", "SUCCESS", "UNREACHED", "Stage", "provoked"]
 
@@ -143,7 +144,7 @@ def _tested(body: str = "pass", **given: Any) -> Callable[[Stage], Given]:
     """Make a project with one test."""
 
     def prepare(stage: Stage) -> Given:
-        project = stage.project(env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+        project = stage.project(env=BARE)
         (stage.folder / project.id / "test_it.py").write_text(f"import time\ndef test_it(): {body}\n")
         return {"project": project.id, **given}
 

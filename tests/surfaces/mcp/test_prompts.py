@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from att.operations import REGISTRY
 from att.workspace import Workspace
+from tests.support.bare import BARE
 from tests.support.waiting import eventually
 from tests.surfaces.mcp.conftest import Connect
 
@@ -24,7 +25,7 @@ def project(workspace: Workspace, tmp_path: Path) -> str:
     folder = tmp_path / "demo"
     folder.mkdir()
     (folder / "test_it.py").write_text("def test_good(): pass\ndef test_bad(): assert 1 == 2\n")
-    given = {"id": "demo", "path": str(folder), "command": CRASHING, "env": {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}}
+    given = {"id": "demo", "path": str(folder), "command": CRASHING, "env": BARE}
     workspace.call(REGISTRY["project.create"], given)
     return "demo"
 

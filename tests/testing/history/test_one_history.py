@@ -13,10 +13,11 @@ import pytest
 
 from att.testing.history.frames import Frames, assemble
 from att.testing.history.selecting import selection
+from tests.support.bare import BARE
 from tests.support.waiting import eventually
 from tests.testing.history.reports import House, house, junit
 
-ENV = {"FLAKY_SEED": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+ENV = {"FLAKY_SEED": "1", **BARE}
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 from att.testing.command import pytest_command, pytest_environment
 from att.testing.models import TestRequest, TestStatus
 from att.testing.outcome import status_of
-from att.testing.stream import StreamReader, StreamState
+from att.testing.stream import StreamState
+from att.testing.streamfile import StreamReader
 from tests.support.pytest_envs import environment_python
 
 __all__ = ["Finished", "Running", "run_suite", "started_suite"]

@@ -10,7 +10,8 @@ import pytest
 from att.testing.models import TestOutcome
 from att.testing.outcome import reason_of
 from att.testing.records import Collected, Start
-from att.testing.stream import StreamReader, StreamState
+from att.testing.stream import StreamState
+from att.testing.streamfile import StreamReader
 from tests.support.pytest_envs import ENVIRONMENTS
 from tests.testing.plugin.harness import Finished, run_suite
 from tests.testing.plugin.suites import GOOD, MIXED, MIXED_ARGUMENTS, SUITES

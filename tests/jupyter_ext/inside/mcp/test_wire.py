@@ -19,6 +19,7 @@ from tests.jupyter_ext.inside.conftest import Fetch
 from tests.jupyter_ext.inside.mcp.streams import Stream
 from tests.jupyter_ext.inside.mcp.wire import ENDPOINT, ERAS, JUPYTER, Wire, answer, body_of, heads_of
 from tests.jupyter_ext.inside.test_serving import make, until
+from tests.support.bare import BARE
 
 OLD, NEW = ERAS
 
@@ -205,7 +206,7 @@ async def test_a_client_that_drops_in_the_middle_of_a_call_loses_the_answer_and_
 async def test_long_work_answers_a_run_that_outlives_the_connection(
     bare: Fetch, fetch: Fetch, tmp_path: Path, era: str
 ) -> None:
-    await make(fetch, tmp_path, env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, python=sys.executable)
+    await make(fetch, tmp_path, env=BARE, python=sys.executable)
     (tmp_path / "demo" / "test_it.py").write_text("def test_it(): pass\n")
     wire = await wired(bare, era)
     run = (await wire.call("att.test.run", project="demo"))["structuredContent"]
