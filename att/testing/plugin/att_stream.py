@@ -315,7 +315,7 @@ class Stream:
         stats = self._stats()
         for category in (*PLAIN_CATEGORIES, *stats):
             reports = stats.get(category)
-            if reports and reports[-1] is report:
+            if isinstance(reports, list) and reports and reports[-1] is report:
                 return str(category)
         status = self._config.hook.pytest_report_teststatus(report=report, config=self._config)
         # With `-p no:terminal` nobody names what passes or fails in its call.
