@@ -49,6 +49,8 @@ words => { window.shownAt = {}; const look = () => { for (const [where, word] of
         window.shownAt[where] = Date.now() / 1000; };
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
 """
+_DISPOSED = """() => { const views = [...window.jupyterapp.shell.widgets('main')];
+  views.forEach(view => view.dispose()); return !document.querySelector('.jp-NotebookPanel'); }"""
 # What a theme changes is drawn a little later.
 _DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
@@ -168,8 +170,9 @@ class Lab:
 
     def leave(self) -> None:
         """Forget what a test has opened, typed and kept in the page, so that the next begins as in a fresh one."""
-        self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())")
+        self.page.evaluate(_DISPOSED)
         self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        self.page.wait_for_function(_DISPOSED)  # a view that was still being restored has come meanwhile
         self.page.evaluate("() => sessionStorage.clear()")
         self.page.set_viewport_size(VIEWPORT)
         self.page.context.clear_permissions()
