@@ -104,7 +104,7 @@ class Launcher:
             try:
                 _start(run, spec, executable, tmp)
             except BaseException:
-                shutil.rmtree(run.path, ignore_errors=True)
+                run.delete()
                 if tmp:
                     shutil.rmtree(tmp, ignore_errors=True)
                 raise
@@ -144,7 +144,7 @@ class Launcher:
                 rank = newer[_kind(run)] = newer.get(_kind(run), 0) + 1
                 used += run.log_bytes()
                 if rank > 1 and (rank > keep_runs or used > keep_bytes) and not run.alive():
-                    _delete(run)
+                    run.delete()
                     deleted.append(run.run_id)
             return deleted[::-1]
 
@@ -173,13 +173,6 @@ def _kind(run: RunDirectory) -> str | None:
         return run.spec().kind
     except (FileNotFoundError, ValueError):  # its start was cut short
         return None
-
-
-def _delete(run: RunDirectory) -> None:
-    """Delete a run so that a reader sees it whole or not at all."""
-    grave = run.path.with_name(f".deleted-{run.run_id}")
-    run.path.rename(grave)
-    shutil.rmtree(grave, ignore_errors=True)
 
 
 def _flock(fd: int, project: str, timeout: float) -> None:

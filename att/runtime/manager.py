@@ -176,6 +176,7 @@ class RuntimeManager:
         with self._launcher.project_lock(project_id):
             for run in self._launcher.runs(project_id):
                 run.stop()
+                run.delete()
             shutil.rmtree(self._launcher.runs_dir(project_id), ignore_errors=True)
             self._book.forget(project_id)
         self._metrics.forget(project_id)

@@ -136,9 +136,10 @@ class RunDirectory:
         """
         if self.phase() != "running":
             return
-        grace = self.spec().grace_seconds if grace_seconds is None else grace_seconds
-        proctree.write_file(os.fsencode(self.path / "stop"), f"{grace:.3f}".ljust(32).encode(), 0)
-        self.signal_shim()
+        grace = self._grace() if grace_seconds is None else grace_seconds
+        with contextlib.suppress(FileNotFoundError):  # ended and deleted since
+            proctree.write_file(os.fsencode(self.path / "stop"), f"{grace:.3f}".ljust(32).encode(), 0)
+            self.signal_shim()
 
     def signal_shim(self) -> None:
         """Make the shim look at the stop intent; one that is still starting looks by itself."""
@@ -153,7 +154,7 @@ class RunDirectory:
         Raises TimedOut when the shim did not finish within the grace and a margin.
         """
         self.request_stop(grace_seconds)
-        grace = self.spec().grace_seconds if grace_seconds is None else grace_seconds
+        grace = self._grace() if grace_seconds is None else grace_seconds
         record = self.wait(grace + SHIM_MARGIN_SECONDS)
         if record is None:
             raise TimedOut(
@@ -161,6 +162,12 @@ class RunDirectory:
                 run_id=self.run_id,
             )
         return record
+
+    def _grace(self) -> float:
+        try:
+            return self.spec().grace_seconds
+        except (FileNotFoundError, ValueError):  # its start was cut short
+            return LaunchSpec.grace_seconds
 
     def wait(self, timeout: float | None = None) -> ExitRecord | None:
         """Wait for the end of the run; None when `timeout` seconds passed first. A lost run is recorded as lost."""
@@ -188,8 +195,15 @@ class RunDirectory:
                     total += entry.stat().st_size
         return total
 
+    def delete(self) -> None:
+        """Delete an ended run so that others see it whole or not at all, and cannot write into what is left of it."""
+        grave = self.path.with_name(f".deleted-{self.run_id}")
+        with contextlib.suppress(FileNotFoundError):
+            self.path.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+
     def record_loss(self) -> bool:
-        """Record that the shim is gone, after ending what it left; False if the run lives or has a record.
+        """Record that the shim is gone, after ending what it left; False if the run lives, has a record or is deleted.
 
         Processes are ended only if this is the boot and the host of the record, and only those with the recorded pid
         and start time or with the run's mark in their environment.
@@ -205,8 +219,11 @@ class RunDirectory:
             facts |= {"lost": True, "leftovers_killed": facts.get("leftovers_killed", 0) + swept}
             self._remove_private_tmp()
             part = self.path / "exit.lost"
-            proctree.write_file(os.fsencode(part), json.dumps(facts).encode())
-            part.rename(self.path / "exit.json")
+            try:
+                proctree.write_file(os.fsencode(part), json.dumps(facts).encode())
+                part.rename(self.path / "exit.json")
+            except FileNotFoundError:
+                return False
             return True
 
     def _sweep(self, state: RunState) -> int:

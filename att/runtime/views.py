@@ -78,9 +78,12 @@ def from_store(
 ) -> View:
     """Describe a project from its row and its latest run; the run directory has the last word on what lives."""
     if run is not None and run.phase() == "running" and (who := run.state()) is not None:
+        try:
+            facts = run_facts(run)
+        except FileNotFoundError:  # deleted since, with its project
+            return _idle(project, row, None, holder, at, timings)
         with run.watch() as watch:
             app_ended = watch.app_ended()
-        facts = run_facts(run)
         live = _living(row, run, holder, app_ended=app_ended)
         applied = facts.fingerprint == fingerprint(project)
         sight = Sight(run, who, facts, live, tuple(live.snapshot.results), applied, app_ended)

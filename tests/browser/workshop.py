@@ -74,4 +74,5 @@ class Workshop:
     def clear(self) -> None:
         """Delete the projects that were made."""
         for name in self.made:
-            self.lab.server.api.delete(f"projects/{name}")
+            gone = self.lab.server.api.delete(f"projects/{name}")
+            assert gone.is_success or gone.status_code == 404, gone.text

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,8 @@ import pytest
 
 from att.errors import Invalid, NotFound, StartFailed
 from att.runtime.models import RuntimeStatus
+from att.runtime.rundir import RunDirectory
+from att.runtime.runids import new_run_id
 from tests.runtime.managed import HANG_SECONDS, SLEEP, Site, python, stop_everything
 from tests.support.waiting import eventually
 
@@ -268,6 +271,31 @@ def test_forgetting_a_project_stops_it_and_leaves_nothing(site: Site) -> None:
     assert not psutil.pid_exists(pid)
     assert site.book.restarts("demo") == []
     assert site.manager.status("demo").state == "stopped"
+
+
+def test_a_run_that_others_look_at_while_it_is_forgotten_does_not_come_back(site: Site) -> None:
+    site.project()
+
+    def look(run: RunDirectory) -> None:
+        while run.path.exists():
+            run.record_loss()
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(10):
+            site.manager.start("demo")
+            run = site.launcher.runs("demo")[-1]
+            looking = [pool.submit(look, run) for _ in range(3)]
+            site.manager.forget("demo")
+            assert site.launcher.runs("demo") == []
+            assert [looks.result() for looks in looking] == [None] * 3
+
+
+def test_a_project_whose_start_was_cut_short_can_be_forgotten(site: Site) -> None:
+    site.project()
+    run = site.launcher.runs_dir("demo") / new_run_id()
+    run.mkdir(parents=True)
+    site.manager.forget("demo")
+    assert site.launcher.runs("demo") == []
 
 
 def test_a_server_stops_its_projects_on_shutdown_only_when_told(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ words => { window.shownAt = {}; const look = () => { for (const [where, word] of
         window.shownAt[where] = Date.now() / 1000; };
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
 """
-_DISPOSED = """() => { const views = [...window.jupyterapp.shell.widgets('main')];
-  views.forEach(view => view.dispose()); return !document.querySelector('.jp-NotebookPanel'); }"""
+_DISPOSED = "() => [...window.jupyterapp.shell.widgets('main')].forEach(view => view.dispose())"
+# The notebook that the address names is opened again after the layout is restored, also where it is open already.
+_BROWSED = "() => document.querySelector('.jp-FileBrowser:not(.jp-mod-restoring)') !== null"
 # What a theme changes is drawn a little later.
 _DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
@@ -147,6 +148,7 @@ class Lab:
         """Wait until JupyterLab has restored its views."""
         self.page.wait_for_function("window.jupyterapp !== undefined")
         self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.wait_for_function(_BROWSED)
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         return self.page
 
@@ -172,7 +174,6 @@ class Lab:
         """Forget what a test has opened, typed and kept in the page, so that the next begins as in a fresh one."""
         self.page.evaluate(_DISPOSED)
         self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-        self.page.wait_for_function(_DISPOSED)  # a view that was still being restored has come meanwhile
         self.page.evaluate("() => sessionStorage.clear()")
         self.page.set_viewport_size(VIEWPORT)
         self.page.context.clear_permissions()
