@@ -249,7 +249,8 @@ def _dark(page: Lab, server_lab: Lab) -> None:
     page.theme("JupyterLab Dark")
     for lab in (server_lab, page):
         jupyterlabs_own = lab.page.get_by_role("dialog", name="Server Connection Error")
-        lab.page.add_locator_handler(jupyterlabs_own, partial(_dismiss, jupyterlabs_own))
+        # One may follow another at once, so this does not wait for it to be gone.
+        lab.page.add_locator_handler(jupyterlabs_own, partial(_dismiss, jupyterlabs_own), no_wait_after=True)
         lab.execute("jupyter-att:show-projects")
 
 
