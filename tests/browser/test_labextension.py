@@ -19,6 +19,7 @@ while not pathlib.Path("now").exists():
     time.sleep(0.01)
 raise ConnectionError("the database is gone")
 """
+MESSAGE = ".jp-toast-wrapper, .Toastify__toast"
 
 
 def alive(pid: int) -> bool:
@@ -76,16 +77,23 @@ def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_withi
     shop.lab.screenshot("panel-crash")
 
 
-def test_an_unhealthy_project_turns_the_status_bar(shop: Workshop) -> None:
+def test_an_unhealthy_project_turns_the_status_bar_and_is_stopped_while_its_start_waits(shop: Workshop) -> None:
     probe = {"kind": "command", "command": [sys.executable, "-c", "raise SystemExit('no')"], "period_seconds": 0.2}
     shop.project("slow", probes=[{**probe, "failure_threshold": 1}])
-    shop.start("slow")
+    shop.click("Start", "slow")
     expect(shop.card("slow")).to_contain_text("Unhealthy")
     expect(shop.bar).to_have_text("1 unhealthy · 1 running")
     shop.bar.click()
     expect(shop.page.locator(".jp-att-Sidebar")).to_be_visible()
 
 
+    shop.click("Stop", "slow")
+    expect(shop.card("slow", "stopped")).to_be_visible()
+    shop.click("Start", "slow")
+    expect(shop.card("slow")).to_contain_text("Unhealthy")
+    shop.lab.execute("jupyter-att:stop", project="slow")
+    expect(shop.card("slow", "stopped")).to_be_visible()
+    expect(shop.page.locator(MESSAGE)).to_have_count(0)
 def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(shop: Workshop) -> None:
     long = "quarterly-revenue-forecast-of-the-northern-sales-region"
     title = "Forecast of the quarterly revenue of all shops for the sales region in the "
@@ -169,7 +177,7 @@ def test_a_page_asks_for_details_only_of_what_is_in_view(shop: Workshop) -> None
 def test_a_start_that_fails_tells_why_and_leads_to_the_log(shop: Workshop) -> None:
     shop.project("broken", "import left_out_of_the_environment\n")
     shop.click("Start", "broken")
-    message = shop.page.locator(".jp-toast-wrapper, .Toastify__toast").filter(has_text="left_out_of_the_environment")
+    message = shop.page.locator(MESSAGE).filter(has_text="left_out_of_the_environment")
     expect(message).to_contain_text("is missing")
     shop.lab.screenshot("panel-start-failed")
     message.get_by_role("button", name="Open log").click()

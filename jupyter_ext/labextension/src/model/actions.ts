@@ -20,7 +20,7 @@ const DONE: { [doing in Doing]: string } = {
   delete: 'deleted'
 };
 
-/** Starts, stops and deletes; one action of a project at a time. */
+/** Starts, stops and deletes; one action of a project at a time, but a stop takes over from a start. */
 export class Actions {
   constructor(
     private readonly _projects: Projects,
@@ -30,16 +30,16 @@ export class Actions {
 
   /** What is being done to a project, if anything. */
   busy(id: string): Doing | null {
-    return this._busy.get(id) ?? null;
+    return this._busy.get(id)?.doing ?? null;
   }
 
   /** Start, stop or restart a project; a failure becomes a notification that leads to the log. */
   async run(verb: Verb, id: string): Promise<void> {
-    await this._do(verb, id, async () => {
+    await this._do(verb, id, async replaced => {
       const runtime = await this._projects.api.post<RuntimeStatus>(ofProject(id, `runtime/${verb}`));
       await this._projects.refresh.ask(id);
       if (verb !== 'stop') {
-        await this._wait(id, verb, runtime.run_id);
+        await this._wait(id, verb, runtime.run_id, replaced);
       }
     });
   }
@@ -49,30 +49,37 @@ export class Actions {
     await this._do('delete', id, () => this._projects.api.delete(ofProject(id), { files }));
   }
 
-  private async _do(doing: Doing, id: string, work: () => Promise<unknown>): Promise<void> {
-    if (this._busy.has(id)) {
+  private async _do(doing: Doing, id: string, work: (replaced: () => boolean) => Promise<unknown>): Promise<void> {
+    const before = this.busy(id);
+    if (before !== null && !(doing === 'stop' && before === 'start')) {
       return;
     }
-    this._busy.set(id, doing);
+    const mine = { doing };
+    const replaced = () => this._busy.get(id) !== mine;
+    this._busy.set(id, mine);
     this._projects.notify();
     try {
-      await work();
+      await work(replaced);
     } catch (error) {
-      this._say(id, `${id} could not be ${DONE[doing]}: ${words(error)}`);
+      if (!replaced()) {
+        this._say(id, `${id} could not be ${DONE[doing]}: ${words(error)}`);
+      }
     } finally {
-      this._busy.delete(id);
+      if (!replaced()) {
+        this._busy.delete(id);
+      }
       void this._projects.refresh.ask(id);
     }
   }
 
   /** Wait for what the settings name. Throws what is to be said when it is not reached. */
-  private async _wait(id: string, verb: Verb, run: string | null): Promise<void> {
+  private async _wait(id: string, verb: Verb, run: string | null, replaced: () => boolean): Promise<void> {
     await this._settings.ready;
     const { wait, waitSeconds } = this._settings;
     if (wait === 'none') {
       return;
     }
-    const reached = () => this._reached(id, wait, run);
+    const reached = () => replaced() || this._reached(id, wait, run);
     const end = Date.now() + waitSeconds * 1000;
     do {
       await until(this._projects.changed, reached, end - Date.now()).catch(() => {
@@ -109,5 +116,5 @@ export class Actions {
     });
   }
 
-  private readonly _busy = new Map<string, Doing>();
+  private readonly _busy = new Map<string, { doing: Doing }>();
 }
