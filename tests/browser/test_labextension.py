@@ -68,7 +68,9 @@ def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_withi
     shop.lab.watch(words)
     (folder / "now").touch()
     expect(shop.card("nightly", "exited")).to_contain_text("Crashed")
-    expect(shop.card("nightly").locator(".jp-att-Trouble-lines")).to_contain_text("importing 3 files")
+    lines = shop.card("nightly").locator(".jp-att-Trouble-lines")
+    expect(lines).to_contain_text("importing 3 files")
+    expect(lines).to_have_accessible_description(re.compile("importing 3 files.*the database is gone"))
     shown = shop.lab.shown(words)
     ended = datetime.fromisoformat(shop.status("nightly")["exit"]["exited_at"]).timestamp()
     assert {place for place, at in shown.items() if at - ended >= 2.0} == set()
@@ -85,8 +87,6 @@ def test_an_unhealthy_project_turns_the_status_bar_and_is_stopped_while_its_star
     expect(shop.bar).to_have_text("1 unhealthy · 1 running")
     shop.bar.click()
     expect(shop.page.locator(".jp-att-Sidebar")).to_be_visible()
-
-
     shop.click("Stop", "slow")
     expect(shop.card("slow", "stopped")).to_be_visible()
     shop.click("Start", "slow")
@@ -94,6 +94,8 @@ def test_an_unhealthy_project_turns_the_status_bar_and_is_stopped_while_its_star
     shop.lab.execute("jupyter-att:stop", project="slow")
     expect(shop.card("slow", "stopped")).to_be_visible()
     expect(shop.page.locator(MESSAGE)).to_have_count(0)
+
+
 def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(shop: Workshop) -> None:
     long = "quarterly-revenue-forecast-of-the-northern-sales-region"
     title = "Forecast of the quarterly revenue of all shops for the sales region in the "
@@ -246,6 +248,7 @@ def test_everything_of_a_card_is_reached_and_done_with_the_keyboard(shop: Worksh
     shop.tab_to(card.get_by_role("button", name="Start web"))
     shop.page.keyboard.press("Enter")
     expect(shop.card("web", "running")).to_contain_text("Healthy")
+    expect(shop.card("web").get_by_role("button", name="Stop web")).to_be_focused()
     shop.page.get_by_role("button", name="New project").first.focus()
     shop.tab_to(shop.card("web").get_by_role("button", name="Open the log web"))
     shop.page.keyboard.press("Enter")

@@ -8,7 +8,7 @@ FAINT = """() => {
   const OURS = ".att, .att-panel, .att-log, .jp-att-Sidebar, .jp-att-Status, .jp-att-Log, .jp-att-Tests, .jp-att-Form";
   // Colours that a program has chosen for its own output are its own affair.
   const THEIRS = ".a-fore, .a-back, .a-dim, [class*=jp-att-ansi-bg]";
-  const IGNORED = ":disabled, [hidden], option, .att-voice, style, datalist";
+  const IGNORED = ":disabled, [aria-disabled=true], [hidden], option, .att-voice, style, datalist";
   const NAMED = "button, input, select, textarea, summary, [role=img], [role=progressbar], [role=log]";
   const LEAST = 4.5, LARGE = 3;
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

@@ -29,7 +29,7 @@ export function useOrder(all: ProjectStatus[], list: React.RefObject<HTMLElement
   const [, draw] = React.useReducer((n: number) => n + 1, 0);
   React.useEffect(() => {
     const { current } = list;
-    current?.addEventListener('pointerleave', draw); // React's own misses a button that is disabled by the click
+    current?.addEventListener('pointerleave', draw); // React's own misses it when what is under the pointer goes away
     return () => current?.removeEventListener('pointerleave', draw);
   }, []);
   const ordered = byUrgency(all);

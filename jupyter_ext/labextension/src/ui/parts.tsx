@@ -31,6 +31,7 @@ interface IButton {
   about?: string;
   primary?: boolean;
   pressed?: boolean;
+  /** It can be focused still: one that is busy after a click keeps the focus. */
   disabled?: boolean;
   /** Pressing it does not end the selection in the page. */
   keepsSelection?: boolean;
@@ -48,9 +49,9 @@ export function Button(props: IButton): React.ReactElement {
       title={label}
       aria-label={about ? `${label} ${about}` : label}
       aria-pressed={pressed}
-      disabled={disabled}
+      aria-disabled={disabled || undefined}
       onMouseDown={keepsSelection ? event => event.preventDefault() : undefined}
-      onClick={onClick}
+      onClick={disabled ? undefined : onClick}
     >
       {Icon && <Icon tag="span" className="jp-att-Button-icon" aria-hidden="true" />}
       {text && <span>{text}</span>}

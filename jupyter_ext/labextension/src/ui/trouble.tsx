@@ -25,7 +25,7 @@ export function Trouble(props: {
       <div className="jp-att-Trouble-reason">{reason || 'Nobody knows why.'}</div>
       {diagnosis && detail && <div className="jp-att-Trouble-detail">{detail}</div>}
       {diagnosis?.remedy && <div className="jp-att-Trouble-remedy">{diagnosis.remedy}</div>}
-      {last_lines.length > 0 && <LastLines lines={last_lines} onOpen={() => tools.openLog(status.project.id)} />}
+      {last_lines.length > 0 && <LastLines id={status.project.id} lines={last_lines} onOpen={tools.openLog} />}
     </div>
   );
 }
@@ -35,15 +35,26 @@ function unstreamed(text: string): Line {
   return { text, stream: 'stdout' };
 }
 
-function LastLines({ lines, onOpen }: { lines: Line[]; onOpen: () => void }): React.ReactElement {
+function LastLines(props: { id: string; lines: Line[]; onOpen: (id: string) => void }): React.ReactElement {
+  const { id, lines, onOpen } = props;
+  const described = `jp-att-last-lines-${id}`;
   const shown = lines.filter(line => line.text.trim()).slice(-LAST_LINES);
   return (
-    <button type="button" className="jp-att-Trouble-lines" title="Open the log" aria-label="Last lines; open the log" onClick={onOpen}>
-      {shown.map((line, index) => (
-        <span key={index} className={line.stream === 'stderr' ? 'jp-att-mod-stderr' : undefined}>
-          {plain(line.text)}
-        </span>
-      ))}
+    <button
+      type="button"
+      className="jp-att-Trouble-lines"
+      title="Open the log"
+      aria-label="Last lines; open the log"
+      aria-describedby={described}
+      onClick={() => onOpen(id)}
+    >
+      <span id={described}>
+        {shown.map((line, index) => (
+          <span key={index} className={line.stream === 'stderr' ? 'jp-att-mod-stderr' : undefined}>
+            {plain(line.text)}
+          </span>
+        ))}
+      </span>
     </button>
   );
 }
