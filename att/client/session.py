@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ __all__ = ["Session", "python_address"]
 
 assert DOMAINS  # importing the domains has completed the registry
 _LOADING = operation_of(TestHistoryOperations.load)
+_NUMBERS = itertools.count()
 
 
 class Session:
@@ -57,6 +59,8 @@ class Session:
         self.resources = ExitStack()
         """What was opened beside the transport, and is closed with it."""
         self.caller = Caller(_asking(transport), address or python_address)
+        self.number = next(_NUMBERS)
+        """Counts the sessions of this process."""
         self._finalizer = weakref.finalize(self, _close_forgotten, transport, self.resources)
 
     health = remote(SystemOperations.health)
@@ -159,6 +163,11 @@ class Session:
         operation.validate(known)
         tick = TICK_SECONDS if timeout is not None or ended is not None else None
         return Following(self.transport.pages(operation, known, tick), timeout=timeout, ended=ended)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return not self._finalizer.alive
 
     def close(self) -> None:
         """Let go of the server or the workspace; projects keep running. Closing twice does nothing more."""

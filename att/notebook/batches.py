@@ -20,6 +20,9 @@ MOST_ROWS = 5000
 """In one batch."""
 _MERGED_MS = 24 * 3600 * 1000
 """Batches that began further apart stay apart: delays are 32 bits."""
+_MERGED_BYTES = 512 * 1024
+"""Larger ones would hold up what comes behind them on their way to a page."""
+_KEPT_BYTES = 64 * 1024 * 1024
 
 
 class Row(NamedTuple):
@@ -89,7 +92,8 @@ def unpack(batch: Batch) -> list[Row]:
 
 
 class Kept:
-    """The end of a log: at least the last `rows` rows once there are so many, and few batches however slowly they came.
+    """The end of a log: at least the last `rows` rows once there are so many, unless they are very long, and few
+    batches however slowly they came.
 
     Two neighbours become one when the later one is as large as the one before, so that a line is packed again a few
     times at most, and a page that asks for everything gets some messages instead of one for each line.
@@ -99,17 +103,20 @@ class Kept:
         self._rows = rows
         self._most = min(MOST_ROWS, rows // 4)
         self._batches: deque[Batch] = deque()
+        self._bytes = 0
 
     def append(self, batch: Batch) -> None:
         """Keep a batch that follows the last one, and let go of those that are too old."""
         batches = self._batches
         batches.append(batch)
+        self._bytes += len(batch.data)
         while len(batches) > 1 and self._belong(batches[-2], batches[-1]):
             after, before = batches.pop(), batches.pop()
             batches.append(pack(unpack(before) + unpack(after), before.first))
+            self._bytes += len(batches[-1].data) - len(before.data) - len(after.data)
         end = batch.first + batch.count
-        while end - batches[0].first - batches[0].count >= self._rows:
-            batches.popleft()
+        while len(batches) > 1 and self._is_too_much(end):
+            self._bytes -= len(batches.popleft().data)
 
     def since(self, number: int) -> list[Batch]:
         """Return the batches with rows from that number on."""
@@ -124,6 +131,11 @@ class Kept:
                 break
         return rows[-lines:]
 
+    def _is_too_much(self, end: int) -> bool:
+        oldest = self._batches[0]
+        return end - oldest.first - oldest.count >= self._rows or self._bytes > _KEPT_BYTES
+
     def _belong(self, before: Batch, after: Batch) -> bool:
-        small = before.count <= after.count and before.count + after.count <= self._most
+        few = len(before.data) + len(after.data) <= _MERGED_BYTES
+        small = few and before.count <= after.count and before.count + after.count <= self._most
         return small and after.base_ms - before.base_ms < _MERGED_MS

@@ -10,13 +10,14 @@ import ipywidgets
 
 from att.client.session import Session
 from att.client.wording import brief
+from att.errors import ATTError
 from att.notebook.event_list import EventList
 from att.notebook.health_strip import HealthStrip
 from att.notebook.history_chart import TestHistoryChart
 from att.notebook.logview import LogView
-from att.notebook.markup import Markup, empty, old
+from att.notebook.markup import Markup, alert, as_shown, empty, old, reason
 from att.notebook.mcp_panel import McpPanel
-from att.notebook.panel import Panel, button
+from att.notebook.panel import Panel, button, close_tree
 from att.notebook.picker import ProjectPicker
 from att.notebook.runtime_panel import RuntimePanel
 from att.notebook.suite_panel import TestRunPanel, counts_html
@@ -30,6 +31,7 @@ __all__ = ["Dashboard", "SessionDashboard"]
 
 _FIRST_SECONDS = 2.0
 _TABS = ("Log", "Tests", "History", "Events")
+_NOTHING = empty("No project chosen", "Choose one above, or make a new one.")
 
 
 class Dashboard(Panel):
@@ -93,8 +95,9 @@ class SessionDashboard(Panel):
 
     def __init__(self, session: Session, *, project: str = "") -> None:
         self.picker = ProjectPicker(session, value=project)
-        self.nothing = Markup(empty("No project chosen", "Choose one above, or make a new one."))
-        self.place = ipywidgets.VBox([self.nothing])
+        self.instead = Markup(_NOTHING)
+        self.instead.on_act(lambda _name, _value: self._show(self.picker.value))
+        self.place = ipywidgets.VBox([self.instead])
         self.dashboard: Dashboard | None = None
         self._settled = threading.Event()
         self._settled.set()
@@ -117,6 +120,12 @@ class SessionDashboard(Panel):
         projects = sum(1 for _, name in self.picker.menu.options if name)
         return f"<ATT: dashboard of {projects} {'project' if projects == 1 else 'projects'}>"
 
+    def close(self) -> None:
+        """Close what is shown and what is not; projects go on."""
+        if not getattr(self, "_closed", True):
+            close_tree(self.instead)
+        super().close()
+
     def _toggle_mcp(self) -> None:
         with self._drawing:
             before, self.mcp = self.mcp, None if self.mcp is not None else McpPanel(self.session)
@@ -126,20 +135,34 @@ class SessionDashboard(Panel):
 
     def _show(self, project: str) -> None:
         """Make the dashboard in a thread: it reads the log."""
-        handle = self.session.handle(project) if project else None
         self._settled.clear()
         self.act(
-            lambda: Dashboard(handle) if handle is not None else None,
+            lambda: self._made(project),
             done=lambda made: self._put(project, made),
-            discard=lambda made: made.close() if made is not None else None,
+            discard=lambda made: made.close() if isinstance(made, Dashboard) else None,
         )
 
-    def _put(self, project: str, made: Dashboard | None) -> None:
-        if made is not None and project != self.picker.value:
-            made.close()  # another one was chosen meanwhile
+    def _made(self, project: str) -> Dashboard | ATTError | None:
+        try:
+            return Dashboard(self.session.handle(project)) if project else None
+        except ATTError as error:
+            return error
+
+    def _put(self, project: str, made: Dashboard | ATTError | None) -> None:
+        failed = made if isinstance(made, ATTError) else None
+        dashboard = None if isinstance(made, ATTError) else made
+        if project != self.picker.value:
+            if dashboard is not None:
+                dashboard.close()  # another one was chosen meanwhile
             return
-        before, self.dashboard = self.dashboard, made
-        self.place.children = [made or self.nothing]
+        before, self.dashboard = self.dashboard, dashboard
+        self.instead.html = _NOTHING if failed is None else _not_opened(project, failed)
+        self.place.children = [dashboard or self.instead]
         self._settled.set()
         if before is not None:
             before.close()
+
+
+def _not_opened(project: str, error: ATTError) -> str:
+    again = "<button class='att-small-button' data-act='again' data-focus='again'>↻ Try again</button>"
+    return alert("bad", f"✗ {project} cannot be shown", f"<p>{as_shown(reason(error))}</p>{again}")

@@ -37,6 +37,7 @@ _OFFER_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Until a page is heard, all that is kept is sent after each of these times: what a page says reaches the kernel only
 between two cells, and one that is still loading hears nothing."""
 _IDLE_SECONDS = 3600.0
+_GONE = "not there any more; goes on when it is made again…"
 
 
 class LogFeed:
@@ -51,6 +52,7 @@ class LogFeed:
         self.cursor: str | None = None
         self.epoch = uuid.uuid4().hex[:12]
         self._session, self._given = session, dict(given)
+        self._tail = MOST_ROWS
         self._send, self._tell = send, tell
         self._lock = threading.Lock()
         self._kept = Kept(keep)
@@ -73,6 +75,7 @@ class LogFeed:
 
     def read(self, tail: int) -> None:
         """Read the last lines now. Raises what reading raises."""
+        self._tail = tail
         page: LogPage = self._session.caller.ask(_LOGS.name, {**self._given, "tail": tail})
         self._take(page)
         self._flush()
@@ -121,17 +124,35 @@ class LogFeed:
                 with self._offering(stop):
                     self._follow(stop) if follow else stop.wait(_IDLE_SECONDS)
                 pause = _AGAIN_SECONDS
-            except (NotFound, Invalid) as error:
-                self._tell("failed", str(error))
-                break
             except ATTError as error:
-                self._tell("lost", f"{error.title}; trying again…")
-                self._closed.wait(pause)
+                if self.cursor and isinstance(error, NotFound | Invalid):
+                    self._begin_anew()
+                    continue
+                if isinstance(error, Invalid):
+                    self._tell("failed", str(error))
+                    break
+                gone = isinstance(error, NotFound)
+                self._tell("lost", _GONE if gone else f"{error.title}; trying again…")
+                stop.wait(pause)
                 pause = min(pause * 1.5, _AGAIN_MOST_SECONDS)
             except Exception as error:
                 self._tell("failed", f"stopped by an error: {error}")
+                self._flush()
+                self._leave()
                 raise
         self._flush()
+        self._leave()
+
+    def _begin_anew(self) -> None:
+        """Go on at the end of the log as it is now: the project was made again, or its server keeps other data."""
+        self.cursor = self._run_id = None
+        self._pending.append(mark_row("note", "What follows is another log of this project", int(time.time() * 1000)))
+
+    def _leave(self) -> None:
+        """End the thread; from then on `hello` answers."""
+        with self._lock:
+            self._thread = None
+        self._answer()
 
     def _is_done(self) -> bool:
         """Say whether nothing is left to do for a thread that does not follow; from then on `hello` answers."""
@@ -164,9 +185,10 @@ class LogFeed:
 
     def _follow(self, stop: Stop) -> None:
         """Follow until a page asks for something or the view is closed."""
-        given = {**self._given, "limit": MOST_ROWS} | ({"cursor": self.cursor} if self.cursor else {})
+        given = {**self._given, "limit": MOST_ROWS}
         # The first read proves the connection; only then is the view live again.
-        self._take(self._session.transport.call(_LOGS, given))
+        begin = {"cursor": self.cursor} if self.cursor else {"tail": self._tail}
+        self._take(self._session.transport.call(_LOGS, given | begin))
         self._tell("live", "")
         if self.cursor:
             given["cursor"] = self.cursor

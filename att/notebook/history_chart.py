@@ -98,6 +98,7 @@ class TestHistoryChart(Panel):
                 self.image.remove_class("att-lost")
                 self.said.html = result.words
                 self.image.value = result.picture
+                self.image.tooltip = f"{self.heading}: {result.told}"  # its name for a screen reader
                 self.image.layout.display = "" if result.picture else "none"
                 if not suite:
                     self.suite.options = [_EVERY_SUITE, *((name, name) for name in result.suites)]
@@ -109,15 +110,17 @@ class TestHistoryChart(Panel):
         if not self.image.value:
             return super().static_body()
         data = base64.b64encode(self.image.value).decode()
-        picture = f"<img alt='{escape(self.heading)}' style='max-width:100%' src='data:image/png;base64,{data}'>"
+        told = escape(self.image.tooltip or self.heading)
+        picture = f"<img alt='{told}' style='max-width:100%' src='data:image/png;base64,{data}'>"
         return super().static_body() + (old(picture) if self._lost else picture)
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A sentence, the picture, and the suites that have runs in this time."""
+    """A sentence, what the picture tells, the picture, and the suites that have runs in this time."""
 
     words: str
+    told: str = ""
     picture: bytes = b""
     suites: tuple[str, ...] = ()
 
@@ -135,4 +138,5 @@ def _drawn(history: History, kind: str) -> _Drawn:
     figure.savefig(target, format="png", dpi=_DOTS_PER_INCH)
     words = f"{runs} {'run' if runs == 1 else 'runs'}, {results:,} results"
     said = f"<div class='att-faint att-small' role='status'>{words}</div>"
-    return _Drawn(said, target.getvalue(), suites)
+    title = next(title for title, name in _KINDS if name == kind)
+    return _Drawn(said, f"{title}, {words}", target.getvalue(), suites)

@@ -45,7 +45,7 @@ class _NothingElse(tuple[SimpleCompletion, ...]):
 
 
 class AttMagic:
-    """Understands the line and calls the client. The session is the newest one of the notebook, else a new one."""
+    """Understands the line and calls the client. The session is the newest open one of the notebook, else a new one."""
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
@@ -78,8 +78,8 @@ class AttMagic:
         return known
 
     def _known(self) -> Session | None:
-        found = [value for value in self.shell.user_ns.values() if isinstance(value, Session)]
-        return found[-1] if found else self._own
+        found = [value for value in self.shell.user_ns.values() if isinstance(value, Session) and not value.closed]
+        return max(found, key=lambda session: session.number) if found else self._own
 
     @context_matcher(priority=1)  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:

@@ -53,10 +53,11 @@ class TestRunPanel(Panel):
         self.rerun = button("Rerun failed", "repeat", self._rerun, tip="Run the failed tests again")
         self.cancel.disabled = self.rerun.disabled = True
         self.result = Markup("<div class='att-faint'>Reading…</div>")
+        self.failures = Markup()  # written only when one is new: somebody may be reading
         self.latest: TestRun | None = None
         controls = ipywidgets.HBox([self.suite, self.markers, self.timeout, self.run, self.cancel, self.rerun])
         controls.add_class("att-row")
-        super().__init__(project.session, [controls, self.result], title=f"Tests of {project.id}")
+        super().__init__(project.session, [controls, self.result, self.failures], title=f"Tests of {project.id}")
         self.watch(self.topic, self._draw)
 
     def _run(self) -> None:
@@ -105,11 +106,12 @@ class TestRunPanel(Panel):
         gone = lost(value.error, "What stands below is how it was before." if run else "")
         if run is None:
             hint = "Run tests starts pytest with the project's own Python; every result is kept."
-            self.result.html = gone or empty("No test run yet", hint)
+            self.result.html, self.failures.html = gone or empty("No test run yet", hint), ""
         else:
             head = _running(run) if running else _ended(run)
-            told = head + _failures(run) + _results(value.outcomes, run.finished)
-            self.result.html = gone + (old(told) if value.error else told)
+            below = _failures(run) + _results(value.outcomes, run.finished)
+            self.result.html = gone + (old(head) if value.error else head)
+            self.failures.html = old(below) if value.error and below else below
 
 
 def counts_html(run: TestRun) -> str:
@@ -197,7 +199,7 @@ def _failure(item: TestFailure, number: int) -> str:
     where = f"{_place(item)}:{item.line}" if item.path and item.line else ""
     captured = "".join(
         f"<details data-key='{number}-{escape(part.title)}'><summary>{escape(part.title)}</summary>"
-        f"<pre tabindex='0'>{_end(part.text)}</pre></details>"
+        f"<pre tabindex='0' data-scroll='{number}-{escape(part.title)}'>{_end(part.text)}</pre></details>"
         for part in item.sections
     )
     return (
@@ -205,7 +207,8 @@ def _failure(item: TestFailure, number: int) -> str:
         f"<summary><span class='att-bad' aria-hidden='true'>✗</span><span class='att-test'>{escape(name)}</span>{phase}"
         f"<span class='att-cut att-faint'>{escape(first)}</span></summary>"
         f"<div><span class='att-faint att-small'>{escape(where)}</span>"
-        f"<pre tabindex='0'>{_end(item.longrepr)}</pre>{captured}</div></details></li>"
+        f"<pre tabindex='0' data-scroll='{escape(item.nodeid)}-{number}'>{_end(item.longrepr)}</pre>{captured}</div>"
+        "</details></li>"
     )
 
 

@@ -54,7 +54,9 @@ HEARD_TOO_EARLY = """el => {
     take(1, ["b"], { answers: 1 });
     take(0, ["a", "b"], { answers: 0 });
     take(3, ["d"], {});
-    return [store.texts.join(""), asked.length];
+    const whole = [store.texts.join(""), asked.length];
+    take(9, ["j"], { answers: 4 });
+    return [...whole, ...store.texts.slice(4)];
 }"""
 LOOKS = """el => [...el.querySelectorAll(".a-inverse")].map(node => {
     const { color, backgroundColor } = getComputedStyle(node);
@@ -219,8 +221,9 @@ def test_reload_and_kernel_restart_bring_the_view_back_where_it_was(lab: Lab, ho
     eventually(lambda: find(".att-log").count() == 1 and _top(notebook) == place)
     no_line_twice(notebook)
 
-    # Rows that were meant for others, before the answer to a page that is new, do not cut off what is before them.
-    assert notebook.value(HEARD_TOO_EARLY) == ["abcd", 0]
+    # Rows that were meant for others, before the answer to a page that is new, do not cut off what is before them; what
+    # the kernel has no more itself is missing at once.
+    assert notebook.value(HEARD_TOO_EARLY) == ["abcd", 0, "5 lines did not reach this page", "j"]
 
     # As if another page had asked: everything is sent again.
     notebook.value("el => el.attLog.model.send({ type: 'hello', epoch: null, next: null })")

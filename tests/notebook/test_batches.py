@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from att.notebook.batches import MOST_ROWS, Kept, Row, pack, unpack
@@ -29,6 +31,16 @@ def test_the_last_rows_are_kept_in_order_and_in_few_batches(keep: int, sizes: li
     assert kept.tail(7) == _rows(end - min(7, end - first), min(7, end - first))
     assert kept.since(end) == []
     assert kept.since(end - 1) == batches[-1:]
+
+
+def test_long_lines_stay_in_batches_that_travel_fast_and_fill_no_memory() -> None:
+    kept = Kept(20_000)
+    for number in range(300):
+        kept.append(pack([Row(os.urandom(300_000).hex(), 0, 0)], number))
+    batches = kept.since(0)
+    assert max(len(batch.data) for batch in batches) < 1_000_000
+    assert sum(len(batch.data) for batch in batches) < 80_000_000
+    assert batches[-1].first + batches[-1].count == 300
 
 
 def test_lines_that_are_months_apart_keep_their_times() -> None:

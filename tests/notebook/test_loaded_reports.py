@@ -45,7 +45,8 @@ def test_the_test_panel_and_the_events_tell_what_was_loaded(service: ProjectHand
         _shows(panel.result, "No test run yet")
         _shows(events.list, "project created")
         service.tests.load(_build(tmp_path / "new", days=1))
-        _shows(panel.result, "4 passed", "2 failed", "ci.CartTest::pays")
+        _shows(panel.result, "4 passed", "2 failed")
+        _shows(panel.failures, "ci.CartTest::pays")
         _shows(events.list, "1 test run loaded", "6 results of junit")
     finally:
         panel.close()

@@ -251,6 +251,27 @@ def test_closing_ends_the_thread_at_once_although_nothing_comes(printer: Project
     assert [t for t in threading.enumerate() if t.name == "att-log-feed"] == []
 
 
+def test_a_log_of_a_project_that_is_deleted_stays_readable_and_goes_on_when_it_is_made_again(
+    printer: ProjectHandle,
+) -> None:
+    page, later = Page(), Page()
+    _run_once(printer)
+    with _feed(printer, page) as feed:
+        feed.hello(None, None)
+        eventually(lambda: len(page.lines()) == 500)
+        settings = printer.status().project
+        printer.delete()
+        eventually(lambda: page.states[-1] == "lost")
+        feed._send = later.send
+        feed.hello(None, None)
+        eventually(lambda: later.lines() == page.lines())
+        printer.session.project(printer.id, path=settings.path, command=settings.command)
+        _run_once(printer)
+        eventually(lambda: len(later.lines()) == 1000)
+        eventually(lambda: page.states[-1] == "live")
+    assert later.kinds() == ["run", *["line"] * 500, "note", "run", *["line"] * 500]
+
+
 def test_a_lost_server_is_told_and_its_return_goes_on_without_repeating(tmp_path: Path) -> None:
     code = "import time\nfor i in range(10**6): print('line', i, flush=True); time.sleep(0.02)"
     options = ("--IdentityProvider.token=same",)

@@ -12,6 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
 
@@ -33,6 +34,16 @@ def test_the_daily_commands_work_on_the_only_project(shell: Any, service: Projec
     assert "service is starting" in [line.text for line in shell.run_line_magic("att", "logs").lines]
     assert shell.run_line_magic("att", f"test {service.id} unit").status == "failed"
     assert shell.run_line_magic("att", f"stop {service.id}").state == "stopped"
+
+
+def test_the_newest_open_session_is_used_whatever_was_shown_before(shell: Any, s: Session, tmp_path: Path) -> None:
+    older = shell.user_ns["session_of_the_notebook"]
+    with open_workspace(tmp_path / "another", "the tests'") as newer:
+        shell.user_ns["session_of_the_notebook"] = newer
+        shell.user_ns["_1"] = older
+        assert shell.run_line_magic("att", "status").projects == []
+        assert shell.magics_manager.magics["line"]["att"].session is newer
+    assert shell.magics_manager.magics["line"]["att"].session is s
 
 
 def _completed(shell: Any, line: str) -> list[str]:

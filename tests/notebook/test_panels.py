@@ -110,7 +110,7 @@ def test_tests_run_by_click_and_show_the_same_counts_and_the_traceback(service: 
     _shows(panel.result, "No test run yet")
     panel.suite.value = "unit"
     panel.run.click()
-    _shows(panel.result, "Hello, Ada!", "AssertionError", "test_a_greeting_is_shouted")
+    _shows(panel.failures, "Hello, Ada!", "AssertionError", "test_a_greeting_is_shouted")
     eventually(lambda: panel.latest is not None and panel.latest.state != "running", timeout=90)
     told = service.tests.runs().runs[0]
     _shows(panel.result, f"✓ {told.passed} passed", f"✗ {told.failed} failed", f"↷ {told.skipped} skipped")
@@ -132,7 +132,8 @@ def test_three_hundred_failures_are_counted_and_the_rest_is_told(
     report.write_text(f"<testsuite name='all'>{cases}</testsuite>")
     service.tests.load(report, match=r"(?P<suite>nightly)\.xml")
     panel = opened(TestRunPanel(service))
-    _shows(panel.result, "300 failed", "and 250 more: p.tests.results(")
+    _shows(panel.result, "300 failed")
+    _shows(panel.failures, "and 250 more: p.tests.results(")
     run = service.tests.status(service.tests.runs().runs[0].run_id)
     assert "and 280 more: p.tests.results(" in text(run)
     with pytest.raises(TestsFailed, match="and 295 more"):
@@ -155,7 +156,8 @@ def test_a_chart_is_drawn_from_the_history_and_again_after_the_next_run(service:
     service.tests.run(suite="unit")
     _shows(chart.said, "1 run,")
     assert bytes(chart.image.value).startswith(b"\x89PNG")
-    assert "data:image/png;base64," in chart.static_html()
+    assert "alt='Test history of " in chart.static_html()
+    assert f"{chart.heading}: Outcomes and pass rate, 1 run, " in chart.image.tooltip
     first = bytes(chart.image.value)
     chart.kind.value = "slowest"
     eventually(lambda: bytes(chart.image.value) not in (first, b""), timeout=60)
@@ -213,6 +215,32 @@ def test_the_dashboard_is_that_of_the_last_choice_however_fast_one_chooses(
     assert cockpit.dashboard is not None
     assert cockpit.dashboard.project.id == other.id
     other.delete()
+
+
+def test_a_dashboard_that_cannot_be_opened_says_why_and_is_tried_again_by_click(
+    s: Session, service: ProjectHandle, opened: Any
+) -> None:
+    cockpit: SessionDashboard = opened(att.dashboard(s, project=service.id))
+    first = eventually(lambda: cockpit.dashboard)
+    assert first is not None
+    cockpit._put(service.id, Unavailable("The server does not answer."))
+    _shows(cockpit.instead, f"{service.id} cannot be shown", "does not answer", "Try again")
+    assert cockpit.place.children == (cockpit.instead,)
+    assert first.comm is None, "nothing of the one before is left to be clicked"
+    cockpit.instead._handle_custom_msg({"type": "act", "name": "again", "value": ""}, [])
+    eventually(lambda: cockpit.dashboard is not None and cockpit.dashboard.project.id == service.id)
+
+
+def test_a_traceback_is_left_to_its_reader_while_the_tests_go_on(service: ProjectHandle, opened: Any) -> None:
+    panel: TestRunPanel = opened(TestRunPanel(service))
+    run = service.tests.run(suite="unit")
+    _shows(panel.failures, "AssertionError")
+    written: list[Any] = []
+    panel.failures.observe(written.append, "html")
+    for done in (1, 2):
+        panel._draw(TestsValue(run.model_copy(update={"state": "running", "finished": done})))
+    _shows(panel.result, "2 of")
+    assert written == []
 
 
 def test_a_defect_behind_a_click_is_shown_and_the_buttons_work_again(service: ProjectHandle, opened: Any) -> None:

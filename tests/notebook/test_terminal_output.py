@@ -119,8 +119,8 @@ def test_tracebacks_and_captured_output_of_failing_tests_are_settled(s: Session,
     run = project.tests.run(timeout=60)
     assert "\x1b[32m" in run.failures[0].sections[0].text
     with closing(TestRunPanel(project)) as panel:
-        eventually(lambda: "Captured" in panel.result.html)
-        shown = panel.result.html
+        eventually(lambda: "Captured" in panel.failures.html)
+        shown = panel.failures.html
     assert CODES.findall(shown + text(run) + html(run)) == []
     assert shown.count("% of it") == 1
     assert "100% of it" in shown

@@ -78,7 +78,8 @@ class LineStore {
         ask();
       }
       this.early.push(batch);
-      if (performance.now() - this.waitingSince < GAP_PATIENCE_MS) return;
+      const lost = batch.answers === this.next; // the kernel itself has no earlier ones
+      if (!lost && performance.now() - this.waitingSince < GAP_PATIENCE_MS) return;
       this.early.sort((a, b) => a.first - b.first);
       const missing = this.early[0].first - this.next;
       this.add(`${missing} ${missing === 1 ? "line" : "lines"} did not reach this page`, batch.base, GAP << 2);

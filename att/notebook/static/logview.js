@@ -221,7 +221,10 @@ class LogPanel {
     this.lastBase = this.store.base;
     if (this.state.follow) this.moveTo(this.filter.length * this.height);
     else if (!this.placed) this.place();
-    else if (before > 0 && generation === this.filter.generation) this.moveTo(this.scroll.scrollTop - before * this.height);
+    else if (before > 0 && generation === this.filter.generation) {
+      if (this.scroll.clientHeight) this.moveTo(this.scroll.scrollTop - before * this.height);
+      else this.lastTop = Math.max(0, this.lastTop - before * this.height); // out of sight
+    }
     this.placed ||= this.state.follow;
     this.draw();
   }

@@ -49,19 +49,20 @@ function render({ model, el }) {
     const node = same || view.querySelectorAll(FOCUSABLE)[at];
     if (same || node?.tagName === was.tagName) node.focus({ preventScroll: true });
   };
-  const tops = new Map(); // of what the reader has scrolled
+  const places = new Map(); // of what the reader has scrolled
   const place = (node) => {
-    node.scrollTop = tops.get(node.dataset.scroll) ?? (node.dataset.end ? node.scrollHeight : 0);
-    node.attTop = node.scrollTop;
+    const { top, left } = places.get(node.dataset.scroll) ?? { top: node.dataset.end ? node.scrollHeight : 0, left: 0 };
+    node.scrollTo(left, top);
+    [node.attTop, node.attLeft] = [node.scrollTop, node.scrollLeft];
   };
   // What is not in the page yet, or folded, has no height to scroll in.
   const shown = new ResizeObserver((entries) => entries.forEach(({ target }) => target.clientHeight && place(target)));
   const scrolled = ({ target: node }) => {
-    const { scroll, end } = node.dataset ?? {}, { scrollTop, clientHeight, scrollHeight } = node;
-    if (!scroll || !clientHeight || Math.abs(scrollTop - node.attTop) < 1) return;
-    node.attTop = scrollTop;
-    if (end && scrollTop + clientHeight >= scrollHeight - 2) tops.delete(scroll);
-    else tops.set(scroll, scrollTop);
+    const { scroll, end } = node.dataset ?? {}, { scrollTop: top, scrollLeft: left, clientHeight, scrollHeight } = node;
+    if (!scroll || !clientHeight || (Math.abs(top - node.attTop) < 1 && Math.abs(left - node.attLeft) < 1)) return;
+    [node.attTop, node.attLeft] = [top, left];
+    if (end && top + clientHeight >= scrollHeight - 2) places.delete(scroll);
+    else places.set(scroll, { top, left });
   };
   const draw = () => {
     const open = new Map(keyed(view, "data-key").map(([key, node]) => [key, node.open]));
