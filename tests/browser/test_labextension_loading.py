@@ -45,3 +45,20 @@ def test_panels_of_a_project_that_is_deleted_say_so_and_come_back_with_it(shop: 
     shop.lab.server.post("projects", id="bare", path=folder)
     expect(tests).to_contain_text("have not been run yet")
     expect(run).to_be_enabled()
+    shop.lab.execute("jupyter-att:open-log", project="nobody")
+    expect(shop.page.locator(".jp-att-Log .jp-att-Banner:visible")).to_have_text("There is no project 'nobody'.")
+
+
+def test_the_log_of_a_project_that_is_made_again_begins_anew_behind_a_mark(shop: Workshop) -> None:
+    shop.project("web")
+    shop.start("web")
+    shop.click("Open the log", "web")
+    rows, banner = shop.page.get_by_role("log", name="Log of web"), shop.page.locator(".jp-att-Log .jp-att-Banner")
+    expect(rows.get_by_text("ready")).to_have_count(1)
+    shop.lab.server.api.delete("projects/web")
+    expect(banner).to_have_text("There is no project 'web'.")
+    shop.project("web")
+    expect(rows).to_contain_text("Output is missing here")
+    expect(banner).to_have_count(0)
+    shop.start("web")
+    expect(rows.get_by_text("ready")).to_have_count(2)

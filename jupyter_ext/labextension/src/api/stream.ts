@@ -22,8 +22,8 @@ const LASTING = 3_000;
 /** Keeps a socket open: tries again after 0.3, 0.6, 1.2 … 10 s, and at once when the network or the tab is back. */
 export class Stream<T> implements IDisposable {
   constructor(private readonly _listener: IListener<T>) {
-    window.addEventListener('online', this._again);
-    document.addEventListener('visibilitychange', this._again);
+    window.addEventListener('online', this.again);
+    document.addEventListener('visibilitychange', this.again);
     this._connect();
   }
 
@@ -37,14 +37,22 @@ export class Stream<T> implements IDisposable {
     this._socket?.close();
   }
 
+  /** Try again at once while it waits and somebody looks at the page. */
+  readonly again = (): void => {
+    if (this._state === 'waiting' && document.visibilityState === 'visible') {
+      window.clearTimeout(this._timer);
+      this._connect();
+    }
+  };
+
   dispose(): void {
     if (this._state === 'closed') {
       return;
     }
     this._enter('closed');
     window.clearTimeout(this._timer);
-    window.removeEventListener('online', this._again);
-    document.removeEventListener('visibilitychange', this._again);
+    window.removeEventListener('online', this.again);
+    document.removeEventListener('visibilitychange', this.again);
     this._socket?.close();
   }
 
@@ -85,13 +93,6 @@ export class Stream<T> implements IDisposable {
     this._enter('waiting');
     this._timer = window.setTimeout(() => this._connect(), delay * (0.8 + 0.4 * Math.random()));
   }
-
-  private readonly _again = (): void => {
-    if (this._state === 'waiting' && document.visibilityState === 'visible') {
-      window.clearTimeout(this._timer);
-      this._connect();
-    }
-  };
 
   private _enter(state: StreamState): void {
     if (state !== this._state) {

@@ -3,12 +3,13 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Api, ofProject } from '../api/client';
+import { Api, ofProject, Problem } from '../api/client';
 import { Stream, StreamState } from '../api/stream';
 import type { LogPage } from '../api/types';
 import { hits, placeOf, Ring, Row } from './ring';
 
 const FIRST_LINES = 2_000;
+const REFUSED = ['not_found', 'invalid'];
 
 /** Follows the log of one project from its last lines on; a broken stream goes on from its cursor. */
 export class LogModel implements IDisposable {
@@ -119,8 +120,27 @@ export class LogModel implements IDisposable {
 
   private _onStream(state: StreamState): void {
     this._set({ broken: state === 'waiting' || (this.broken && state === 'connecting') });
+    if (state === 'open') {
+      this._set({ problem: '' });
+    }
     if (state === 'open' && !this.known) {
       void this._askWhetherEmpty();
+    }
+    if (state === 'waiting' && this._state === 'connecting' && this._cursor !== null) {
+      void this._askWhetherRefused(this._cursor);
+    }
+    this._state = state;
+  }
+
+  /** A socket does not say why it could not open; an ordinary request does. A new log is begun with its last lines. */
+  private async _askWhetherRefused(cursor: string): Promise<void> {
+    const query = { cursor, limit: 1 };
+    const refused = await this._api.get<LogPage>(ofProject(this.project, 'runtime/logs'), query).then(() => false, isRefused);
+    if (refused && this._cursor === cursor) {
+      this._cursor = null;
+      this.ring.gap();
+      this._set({});
+      this._stream.again();
     }
   }
 
@@ -145,7 +165,13 @@ export class LogModel implements IDisposable {
   }
 
   private readonly _stream: Stream<LogPage>;
+  private _state: StreamState | null = null;
   private _cursor: string | null = null;
   private _frame = 0;
   private readonly _changed = new Signal<this, void>(this);
+}
+
+/** Whether the project is there, but not what a cursor names: it was made again, or the server has other data. */
+function isRefused(error: unknown): boolean {
+  return error instanceof Problem && REFUSED.includes(error.code) && error.details['kind'] !== 'project';
 }

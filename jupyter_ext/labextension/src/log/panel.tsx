@@ -17,7 +17,7 @@ import { face, startable } from '../model/face';
 import { count } from '../model/times';
 import { useSignal } from '../ui/hooks';
 import { clearIcon, copyIcon, logIcon, marks, pauseIcon } from '../ui/icons';
-import { Lost } from '../ui/lost';
+import { Gone, Lost } from '../ui/lost';
 import { Banner, Button, Chip } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { LogModel } from './model';
@@ -139,18 +139,27 @@ function Bar({ model, tools, rows, jump }: IBar): React.ReactElement {
         <Copy text={() => rows.selected || model.ring.text(model)} />
         <Button label="Download these lines" icon={downloadIcon} onClick={() => download(model)} />
       </div>
-      {model.broken && !model.problem && <Broken tools={tools} />}
-      {model.problem && (
-        <Banner tone="warn" mark="warn" urgent>
-          {model.problem}
-        </Banner>
-      )}
+      <Wrong model={model} tools={tools} />
     </>
   );
 }
 
-function Broken({ tools: { projects } }: { tools: ITools }): React.ReactElement | null {
+/** Why no lines come, if anything is wrong. */
+function Wrong({ model, tools: { projects } }: { model: LogModel; tools: ITools }): React.ReactElement | null {
   useSignal(projects.changed);
+  if (projects.lacks(model.project)) {
+    return <Gone project={model.project} />;
+  }
+  if (model.problem) {
+    return (
+      <Banner tone="warn" mark="warn" urgent>
+        {model.problem}
+      </Banner>
+    );
+  }
+  if (!model.broken) {
+    return null;
+  }
   return projects.connection === 'connected' ? (
     <Banner tone="warn" mark="warn" urgent>
       <b>Disconnected.</b> {GOES_ON} Trying again…
@@ -176,7 +185,7 @@ function Nothing({ model, tools }: { model: LogModel; tools: ITools }): React.Re
   useSignal(model.changed);
   useSignal(tools.projects.changed);
   const status = tools.projects.get(model.project);
-  if (model.rows.length || model.problem || (model.known && !status)) {
+  if (model.rows.length || model.problem || tools.projects.lacks(model.project)) {
     return null;
   }
   if (!model.known || !status) {

@@ -44,6 +44,12 @@ export class Ring {
     this._trim();
   }
 
+  /** Mark that what comes now does not follow on what was taken. */
+  gap(): void {
+    this._push('gap', lost(null), 'stdout', '');
+    this._trim();
+  }
+
   /** Drop what is shown; what comes from now on is kept. */
   clear(): void {
     this.dropped += this._rows.length;

@@ -60,6 +60,11 @@ export class Projects implements IDisposable {
     return this._projects.get(id);
   }
 
+  /** Whether there is no such project (any more). */
+  lacks(id: string): boolean {
+    return this.known && !this._projects.has(id);
+  }
+
   /** What a person should know: versions that differ, the server's own notices, what could not be read again. */
   get notices(): string[] {
     const { health, connection } = this;

@@ -38,7 +38,7 @@ export class TestModel implements IDisposable {
 
   /** Whether there is no such project (any more). */
   get gone(): boolean {
-    return this.projects.known && !this.projects.get(this.project);
+    return this.projects.lacks(this.project);
   }
 
   get isDisposed(): boolean {

@@ -8,7 +8,7 @@ import type { TestRun } from '../api/types';
 import { count, duration, local, since } from '../model/times';
 import { useNow, useSignal } from '../ui/hooks';
 import { testsIcon } from '../ui/icons';
-import { Lost } from '../ui/lost';
+import { Gone, Lost } from '../ui/lost';
 import { Banner, Button, Chip, Progress } from '../ui/parts';
 import type { ITools } from '../ui/tools';
 import { Failure } from './failure';
@@ -61,11 +61,7 @@ function Tests({ model }: { model: TestModel }): React.ReactElement {
     <>
       <Ask model={model} />
       <Lost projects={projects} meanwhile="The tests go on." />
-      {gone && (
-        <Banner tone="warn" mark="warn" urgent>
-          There is no project '{model.project}'.
-        </Banner>
-      )}
+      {gone && <Gone project={model.project} />}
       {problem && !gone && (
         <Banner tone="bad" mark="bad" urgent>
           {problem}

@@ -1,4 +1,4 @@
-/** What is wrong between the page and the server. */
+/** What is wrong between the page and the server, or is not there any more. */
 
 import * as React from 'react';
 
@@ -23,4 +23,13 @@ export function Lost({ projects, meanwhile }: { projects: Projects; meanwhile: s
     );
   }
   return null;
+}
+
+/** Say that there is no such project. */
+export function Gone({ project }: { project: string }): React.ReactElement {
+  return (
+    <Banner tone="warn" mark="warn" urgent>
+      There is no project '{project}'.
+    </Banner>
+  );
 }
