@@ -10,7 +10,7 @@ from tests.browser.workshop import Workshop
 from tests.testing.history.reports import junit
 
 
-def test_loaded_reports_are_shown_without_a_reload(shop: Workshop) -> None:
+def test_loaded_reports_are_shown_without_a_reload_and_the_newest_when_the_one_shown_is_pruned(shop: Workshop) -> None:
     folder = shop.project("built")
     shop.click("Open the tests", "built")
     expect(shop.page.get_by_text("have not been run yet")).to_be_visible()
@@ -21,6 +21,22 @@ def test_loaded_reports_are_shown_without_a_reload(shop: Workshop) -> None:
     expect(head).to_contain_text("1 failed")
     expect(head).to_contain_text("2 passed")
     expect(shop.card("built")).to_contain_text("2 passed, 1 failed")
+    _load(shop, folder, 7, passed=3)
+    expect(head).to_contain_text("3 passed")
+    earlier = shop.page.get_by_label("Show a run")
+    earlier.select_option(index=1)
+    expect(head).to_contain_text("1 failed")
+    shop.lab.server.post("projects/built/test/prune", keep_runs=1)
+    _load(shop, folder, 8, passed=4)
+    expect(head).to_contain_text("4 passed")
+    expect(earlier.locator("option")).to_have_count(2)
+
+
+def _load(shop: Workshop, folder: Path, hour: int, *, passed: int) -> None:
+    (folder / f"{hour}.xml").write_text(
+        junit({f"ci.Cart::adds{n}": "P" for n in range(passed)}, f"2026-03-01T0{hour}:00:00")
+    )
+    shop.lab.server.post("projects/built/test/import", files=[f"{hour}.xml"])
 
 
 def test_panels_of_a_project_that_is_deleted_say_so_and_come_back_with_it(shop: Workshop) -> None:

@@ -3,7 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ofProject, words } from '../api/client';
+import { ofProject, Problem, words } from '../api/client';
 import type { Event, TestOutcomePage, TestRun, TestRunPage } from '../api/types';
 import { Latest } from '../model/latest';
 import type { Projects } from '../model/projects';
@@ -139,15 +139,29 @@ export class TestModel implements IDisposable {
 
   private readonly _read = new Latest(async (): Promise<void> => {
     const { api } = this.projects;
+    const wanted = this._wanted;
     try {
       const { runs } = await api.get<TestRunPage>(this._path('test/runs'), { limit: KEPT });
-      const wanted = this._wanted ?? runs[0]?.run_id;
-      const run = wanted ? await api.get<TestRun>(this._path(`test/runs/${wanted}`)) : null;
-      this._set({ runs, run, known: true, problem: '' });
+      this._set({ runs });
+      const shown = wanted ?? runs[0]?.run_id;
+      const run = shown ? await api.get<TestRun>(this._path(`test/runs/${shown}`)) : null;
+      this._set({ run, known: true, problem: '' });
     } catch (error) {
-      this._set({ problem: words(error) });
+      if (wanted !== null && error instanceof Problem && error.code === 'not_found') {
+        this._forget(wanted);
+      } else {
+        this._set({ problem: words(error) });
+      }
     }
   });
+
+  /** Show the newest run instead of one that is not kept any more, or that a server with other data never had. */
+  private _forget(wanted: string): void {
+    if (this._wanted === wanted) {
+      this._wanted = null;
+    }
+    void this._read.ask('');
+  }
 
   private _path(rest: string): string {
     return ofProject(this.project, rest);
