@@ -58,10 +58,11 @@ write(range(400, 460))
 time.sleep(1000)
 """
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-PART = """() => {
+GOES_ON = r"""() => {
     const bar = document.querySelector(".jp-att-Result [role=progressbar]");
     const [now, most] = ["now", "max"].map(part => Number(bar?.getAttribute(`aria-value${part}`)));
-    return now > 0 && now < most;
+    const told = document.querySelector(".jp-att-Result")?.textContent;
+    return now > 0 && now < most && /about \d+ s left.*test_good\[[2-5]\]/.test(told);
 }"""
 
 
@@ -186,7 +187,7 @@ def test_a_test_run_by_click_shows_progress_and_the_failing_traceback_as_rest_ha
     shop.lab.screenshot("panel-tests-empty")
     shop.page.get_by_role("button", name="Run the tests").click()
     result = shop.page.locator(".jp-att-Result")
-    shop.page.wait_for_function(PART)
+    shop.page.wait_for_function(GOES_ON)
     shop.lab.screenshot("panel-tests-running")
     failure = shop.page.locator(".jp-att-Failure[data-nodeid='tests/test_prices.py::test_prices_are_rounded']")
     expect(failure.locator(".jp-att-mod-error").first).to_contain_text("assert")

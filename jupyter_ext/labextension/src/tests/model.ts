@@ -7,7 +7,6 @@ import { ofProject, Problem, words } from '../api/client';
 import type { Event, TestOutcomePage, TestRun, TestRunPage } from '../api/types';
 import { Latest } from '../model/latest';
 import type { Projects } from '../model/projects';
-import { red } from './verdict';
 
 const KEPT = 20;
 const IN_A_PAGE = 2_000;
@@ -26,6 +25,8 @@ export class TestModel implements IDisposable {
 
   /** The run that is shown; null without one. */
   run: TestRun | null = null;
+  /** When it was read, in milliseconds. */
+  readAt = 0;
   /** Earlier runs, newest first, without their failures. */
   runs: TestRun[] = [];
   known = false;
@@ -84,7 +85,7 @@ export class TestModel implements IDisposable {
     try {
       const run = await ask();
       this._wanted = run.run_id;
-      this._set({ run });
+      this._set({ run, readAt: Date.now() });
       await this._read.ask('');
     } catch (error) {
       this._set({ problem: words(error) });
@@ -128,11 +129,7 @@ export class TestModel implements IDisposable {
       this._wanted = event.run_id;
     }
     if (event.kind === 'test.progress' && event.run_id === this.run?.run_id) {
-      const before = red(this.run);
       this._set({ run: { ...this.run, ...event.data } });
-      if (red(this.run) === before) {
-        return;
-      }
     }
     void this._read.ask('');
   }
@@ -145,7 +142,7 @@ export class TestModel implements IDisposable {
       this._set({ runs });
       const shown = wanted ?? runs[0]?.run_id;
       const run = shown ? await api.get<TestRun>(this._path(`test/runs/${shown}`)) : null;
-      this._set({ run, known: true, problem: '' });
+      this._set({ run, readAt: Date.now(), known: true, problem: '' });
     } catch (error) {
       if (wanted !== null && error instanceof Problem && error.code === 'not_found') {
         this._forget(wanted);

@@ -56,7 +56,7 @@ export class TestView extends ReactWidget {
 function Tests({ model }: { model: TestModel }): React.ReactElement {
   useSignal(model.changed);
   useSignal(model.projects.changed);
-  const { run, known, problem, projects, gone } = model;
+  const { run, readAt, known, problem, projects, gone } = model;
   return (
     <>
       <Ask model={model} />
@@ -67,7 +67,7 @@ function Tests({ model }: { model: TestModel }): React.ReactElement {
           {problem}
         </Banner>
       )}
-      {run && <Result run={run} />}
+      {run && <Result run={run} readAt={readAt} />}
       {known && !run && !gone && (
         <div className="jp-att-Nothing">
           <b>These tests have not been run yet</b>
@@ -161,12 +161,12 @@ function Earlier({ model }: { model: TestModel }): React.ReactElement {
   );
 }
 
-function Result({ run }: { run: TestRun }): React.ReactElement {
+function Result({ run, readAt }: { run: TestRun; readAt: number }): React.ReactElement {
   const running = run.state === 'running';
   const now = useNow(running ? 1_000 : null);
   const shown = verdict(run);
   const seconds = run.duration_seconds ?? (running ? since(run.started_at, now) : null);
-  const left = running && run.eta_seconds !== null && run.eta_seconds !== undefined ? run.eta_seconds : null;
+  const left = running && typeof run.eta_seconds === 'number' ? run.eta_seconds - (now - readAt) / 1_000 : null;
   const share = run.collected === null ? 'collecting' : `${run.finished} of ${run.collected}`;
   return (
     <section className="jp-att-Result" data-state={run.state} aria-label="Test run">
