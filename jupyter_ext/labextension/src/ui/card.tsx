@@ -105,7 +105,7 @@ function Toolbar({ status, shown, tools }: { status: ProjectStatus; shown: Face;
           about={id}
           icon={stopIcon}
           disabled={!free && !(connected && busy === 'start')}
-          onClick={() => tools.run('stop', id)}
+          onClick={event => event.detail < 2 && tools.run('stop', id)} // not the second click on Start
         />
       ) : failed && !canStart ? null : (
         <Button

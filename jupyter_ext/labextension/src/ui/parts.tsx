@@ -35,7 +35,14 @@ interface IButton {
   disabled?: boolean;
   /** Pressing it does not end the selection in the page. */
   keepsSelection?: boolean;
-  onClick: () => void;
+  onClick: (event: React.MouseEvent) => void;
+}
+
+/** Let a key that is held down press once: the button may do something else by now. */
+function once(event: React.KeyboardEvent): void {
+  if (event.repeat && event.key === 'Enter') {
+    event.preventDefault();
+  }
 }
 
 /** A button of a card or toolbar. */
@@ -51,6 +58,7 @@ export function Button(props: IButton): React.ReactElement {
       aria-pressed={pressed}
       aria-disabled={disabled || undefined}
       onMouseDown={keepsSelection ? event => event.preventDefault() : undefined}
+      onKeyDown={once}
       onClick={disabled ? undefined : onClick}
     >
       {Icon && <Icon tag="span" className="jp-att-Button-icon" aria-hidden="true" />}
