@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mcp import Client
 
     from att.events.manager import EventLog
+    from att.events.models import Event
     from att.mcp_hub.actor import ServerActor
     from att.projects.registry import ProjectRegistry
     from att.settings import ATT
@@ -53,7 +55,7 @@ class McpHub:
     """Every external MCP server. Each process has its own connections; the configuration is shared.
 
     `_lock` guards the making of what runs. Nothing runs before the first use, except in a server's process when
-    servers are configured (`open`).
+    servers are configured (`open`). What runs follows the configuration at every use, and when a project is deleted.
     """
 
     def __init__(self, store: Store, registry: ProjectRegistry, events: EventLog, *, settings: ATT) -> None:
@@ -63,6 +65,7 @@ class McpHub:
         self._lock = threading.Lock()
         self._running: Running | None = None
         self._closed = False
+        self._unsubscribe = events.subscribe(self._on_event)
 
     def open(self, *, connect: bool) -> None:
         """Begin to connect the configured servers, when there are any and `connect` says so."""
@@ -72,8 +75,10 @@ class McpHub:
     def close(self) -> None:
         """Leave every server and end every program that was started."""
         with self._lock:
-            self._closed = True
+            closed_before, self._closed = self._closed, True
             running, self._running = self._running, None
+        if not closed_before:
+            self._unsubscribe()
         if running is not None:
             running.close()
 
@@ -82,7 +87,7 @@ class McpHub:
     def servers(self, project: str | None = None, state: McpState | None = None) -> McpServerList:
         """Return the servers that a project sees, or the workspace's, in the preferred order."""
         entries = self._catalogue.visible(project)
-        actors = self._actors() if entries else {}
+        actors = self._actors() if entries or self._running is not None else {}
         found = [_status(entry, actors.get(entry.key)) for entry in entries]
         self._tell_first()
         return McpServerList(servers=[status for status in found if state in (None, status.state)])
@@ -280,6 +285,15 @@ class McpHub:
             if self._running is None:
                 self._running = Running(self._catalogue, self._events, self._settings)
             return self._running.follow(self._catalogue.all())
+
+    def _on_event(self, event: Event) -> None:
+        running = self._running
+        if event.kind == "project.deleted" and running is not None:
+            running.soon(self._follow)
+
+    def _follow(self) -> None:
+        with suppress(Unavailable):  # closing ends them all
+            self._actors()
 
     def _tell_first(self) -> None:
         """Let nobody see a state whose event cannot be read yet."""

@@ -100,6 +100,11 @@ class Running:
                     "disk of ATT's data directory is slow."
                 ) from None
 
+    def soon(self, work: Callable[[], object]) -> None:
+        """Do something in the writer's thread, after all that has been told so far."""
+        with suppress(RuntimeError):  # closing has ended everything, then
+            self._write(work)
+
     # What actors tell, on the loop
 
     def changed(self, entry: Entry, before: View, after: View) -> None:

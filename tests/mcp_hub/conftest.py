@@ -66,9 +66,9 @@ class Bench:
         server.start()
         return server
 
-    def pid(self, name: str) -> int:
+    def pid(self, name: str, project: str | None = None) -> int:
         """Return the process id that a plain server tells."""
-        return int(self.hub.call("pid", {}, name).text)
+        return int(self.hub.call("pid", {}, name, project).text)
 
 
 class WebServer:

@@ -6,10 +6,15 @@ import json
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from att.errors import Conflict, Invalid, NotFound, Unavailable
+from att.events.manager import EventLog
+from att.mcp_hub.models import McpServer
+from att.projects.registry import ProjectRegistry
 from tests.mcp_hub.conftest import PLAIN, Bench
+from tests.support.waiting import eventually
 
 
 def test_a_server_over_stdio_becomes_healthy_and_answers(bench: Bench) -> None:
@@ -79,6 +84,36 @@ def test_a_project_sees_its_own_servers_before_those_of_the_workspace(bench: Ben
     assert [s.server.name for s in bench.hub.servers().servers] == ["common", "shared"]
     with pytest.raises(NotFound):
         bench.hub.servers(project)
+
+
+def test_programs_of_a_deleted_project_end_with_it(bench: Bench) -> None:
+    project = bench.project("demo")
+    bench.plain("own", project=project)
+    bench.plain("shared")
+    bench.healthy("own", project=project)
+    bench.healthy("shared")
+    program = psutil.Process(bench.pid("own", project))
+    bench.registry.remove(project)
+    eventually(lambda: not program.is_running())
+    assert bench.hub.call("who", {}, "shared").text == "shared"
+
+
+def test_programs_of_a_project_that_another_process_has_deleted_end_at_the_next_look(bench: Bench) -> None:
+    project = bench.project("demo")
+    bench.plain("own", project=project)
+    bench.healthy("own", project=project)
+    program = psutil.Process(bench.pid("own", project))
+    with_events_of_its_own = ProjectRegistry(bench.store, EventLog(bench.store))
+    with_events_of_its_own.remove(project)
+    assert bench.hub.servers().servers == []
+    eventually(lambda: not program.is_running())
+
+
+def test_deleting_a_project_starts_no_server(bench: Bench) -> None:
+    bench.hub._catalogue.add(McpServer(name="one", command=PLAIN[0], args=PLAIN[1:]), replace=False)
+    bench.registry.remove(bench.project("demo"))
+    bench.hub.close()
+    assert bench.told("mcp.connect") == []
 
 
 def test_the_preferred_server_is_asked_first(bench: Bench) -> None:
