@@ -113,10 +113,14 @@ class Workspace:
             McpOperations: McpOperations(self.mcp),
         }
         assert set(self._targets) == set(DOMAINS), "every domain needs its managers here"
-        self.runtime.open()
-        self.projects.open()
-        self.tests.open()
-        self.mcp.open(connect=kind == "server")
+        try:
+            self.runtime.open()
+            self.projects.open()
+            self.tests.open()
+            self.mcp.open(connect=kind == "server")
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, operation: Operation, given: Mapping[str, Any]) -> Any:
         """Validate the arguments and run an operation; this is the way of every surface.

@@ -131,7 +131,7 @@ def _unwritable(path: str, error: OSError) -> Invalid | PermissionDenied:
 @contextlib.contextmanager
 def _one_writer(folder: Folder) -> Iterator[None]:
     """Hold the lock of the project's folder, where its file system has locks."""
-    fd = os.open(folder.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = folder.open_root()
     try:
         with contextlib.suppress(OSError):
             flock(fd, LOCK_EX)

@@ -77,8 +77,15 @@ class Folder:
         finally:
             os.close(fd)
 
+    def open_root(self) -> int:
+        """Return a descriptor of the project's folder. Raises NotFound when it was deleted, PermissionDenied."""
+        try:
+            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _refused(".", error) from None
+
     def _walk(self, inside: PurePosixPath, path: str, make: bool) -> int:
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = self.open_root()
         for part in inside.parts:
             try:
                 if make:

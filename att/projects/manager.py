@@ -243,18 +243,21 @@ class ProjectManager:
     def delete(self, project: str, *, files: bool = False) -> ProjectRemoval:
         """Stop a project and its setup, forget it with its runs, and delete its folder if `files`.
 
-        Raises PermissionDenied when the folder must not be deleted; then nothing was stopped but a setup.
+        Raises PermissionDenied when the folder must not be deleted; then nothing was stopped but a setup, unless
+        something came into it while the project ended.
         """
         known = self._registry.get(project)
         if files and not self._is_being_set_up(known):
             self._deletable(known)
         self._setups.cancel(project)
         folder = self._deletable(known) if files else None
-        self._runtime.forget(project)
-        self._setups.forget(project)
-        if folder is not None:
-            delete_folder(folder)
-        self._registry.remove(project)
+        with self._launcher.project_lock(project):  # whoever waits to start it finds it gone
+            self._runtime.forget(project)
+            self._setups.forget(project)
+            if folder is not None:
+                self._deletable(known)
+                delete_folder(folder)
+            self._registry.remove(project)
         return ProjectRemoval(project=project, files_deleted=folder is not None)
 
     def _deletable(self, project: Project) -> Path | None:

@@ -97,7 +97,7 @@ class Setups:
         if known is not None and (self._launcher.runs_dir(project) / known.run_id).is_dir():
             return known
         run = self._launcher.latest(project, SETUP)
-        return None if run is None else self.read(run)
+        return None if run is None else self._unless_deleted(run)
 
     def cancel(self, project: str) -> ProjectSetup | None:
         """Stop the setup if it runs, and return it. Raises TimedOut."""
@@ -105,7 +105,16 @@ class Setups:
         if run is None:
             return None
         run.stop()
-        return self.read(run)
+        return self._unless_deleted(run)
+
+    def _unless_deleted(self, run: RunDirectory) -> ProjectSetup | None:
+        """Read a setup that somebody may be deleting with its project."""
+        try:
+            return self.read(run)
+        except (FileNotFoundError, NotFound):
+            if run.path.exists():
+                raise
+            return None
 
     def read(self, run: RunDirectory) -> ProjectSetup:
         """Derive the setup from its run."""

@@ -10,6 +10,7 @@ from typing import Literal
 from att.errors import Busy, TimedOut
 from att.models import now
 from att.projects.models import Project
+from att.projects.registry import ProjectRegistry
 from att.runtime import policy
 from att.runtime.evidence import Coroner
 from att.runtime.launcher import Launcher
@@ -26,8 +27,15 @@ class Controls:
     """Does what somebody asks for. Holds no state; any number of threads and processes may act on one project."""
 
     def __init__(
-        self, launcher: Launcher, book: StateBook, starter: Starter, coroner: Coroner, timings: Timings
+        self,
+        registry: ProjectRegistry,
+        launcher: Launcher,
+        book: StateBook,
+        starter: Starter,
+        coroner: Coroner,
+        timings: Timings,
     ) -> None:
+        self._registry = registry
         self._launcher = launcher
         self._book = book
         self._starter = starter
@@ -92,6 +100,7 @@ class Controls:
         """Start after a restart's stop, unless somebody else did, or asked for a stop meanwhile."""
         evidence = self._coroner.examine(project, run)
         with self._launcher.project_lock(project.id):
+            self._registry.get(project.id)  # not deleted meanwhile
             latest = self._launcher.latest(project.id)
             row = self._book.read(project.id)
             overtaken = latest is not None and (latest.run_id != run.run_id or latest.phase() == "running")
@@ -114,10 +123,13 @@ class Controls:
 
     @contextmanager
     def _locked(self, project_id: str) -> Iterator[None]:
-        """Hold the project's lock. Raises Busy when another holds it, or the project runs on another machine."""
+        """Hold the project's lock. Raises Busy when another holds it or the project runs on another machine, and
+        NotFound when it was deleted meanwhile.
+        """
         with self._launcher.project_lock(project_id):
+            self._registry.get(project_id)
             row = self._book.read(project_id)
-            if row.elsewhere:
+            if row.elsewhere(self._launcher.latest(project_id)):
                 raise Busy(
                     f"Project {project_id!r} runs on {row.snapshot.host}, which shares this data directory; act there, "
                     "or give this machine a data directory of its own.",

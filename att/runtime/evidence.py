@@ -63,4 +63,5 @@ class Coroner:
             return found
         lines = stderr or [plain(line.text) for line in self._logs.last_lines(run, LAST_LINES)]
         python = str(project_python(project) or sys.executable)
-        return explain(record, lines, Scene(python, Path(project.path or "."), run.spec().port))
+        spec = run.known_spec()
+        return explain(record, lines, Scene(python, Path(project.path or "."), None if spec is None else spec.port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from att.errors import Busy, Invalid, NotFound, StartFailed
+from att.errors import ATTError, Busy, Invalid, NotFound, StartFailed
 from att.locking import LOCK_EX, LOCK_NB, flock, require_posix
 from att.runtime import proctree
 from att.runtime.rundir import RUN_MARK, RunDirectory
@@ -103,10 +104,14 @@ class Launcher:
             tmp = tempfile.mkdtemp(prefix="att-") if spec.private_tmp else ""
             try:
                 _start(run, spec, executable, tmp)
-            except BaseException:
-                run.delete()
-                if tmp:
-                    shutil.rmtree(tmp, ignore_errors=True)
+            except StartFailed:
+                _discard(run, tmp)
+                raise
+            except BaseException:  # interrupted: the program may run already
+                with contextlib.suppress(ATTError):
+                    run.stop(0)
+                if not run.alive():
+                    _discard(run, tmp)
                 raise
             return run
 
@@ -168,11 +173,15 @@ class Launcher:
         return found
 
 
+def _discard(run: RunDirectory, tmp: str) -> None:
+    run.delete()
+    if tmp:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
 def _kind(run: RunDirectory) -> str | None:
-    try:
-        return run.spec().kind
-    except (FileNotFoundError, ValueError):  # its start was cut short
-        return None
+    spec = run.known_spec()
+    return None if spec is None else spec.kind
 
 
 def _flock(fd: int, project: str, timeout: float) -> None:

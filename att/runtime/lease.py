@@ -31,19 +31,26 @@ class Lease:
         return self._fd is not None
 
     def acquire(self, holder: Supervisor) -> bool:
-        """Take it if nobody has it, and say who has it now."""
+        """Take it if nobody has it, and say who has it now. Raises OSError when that cannot be written."""
         fd = self._open()
         try:
             flock(fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return False
+        try:
+            self._tell(holder)
+        except OSError:
+            os.close(fd)
+            raise
         self._fd = fd
+        return True
+
+    def _tell(self, holder: Supervisor) -> None:
         part = self._info.with_suffix(f".{os.getpid()}.part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
             file.write(holder.model_dump_json())
         part.replace(self._info)
-        return True
 
     def release(self) -> None:
         """Give it back; harmless when it is not held."""

@@ -260,7 +260,9 @@ class ProjectLogs:
         _check_end(here, at.position)
         if run is not None:
             return _Trail([here], at.position)
-        newer = [other for other in self.launcher.runs(project, here.spec().kind) if other.run_id > at.run_id]
+        spec = here.known_spec()
+        kind = kind if spec is None else spec.kind
+        newer = [other for other in self.launcher.runs(project, kind) if other.run_id > at.run_id]
         return _Trail([here, *newer], at.position, run_changed=bool(newer))
 
     def _after_deleted(self, project: str, at: _Cursor, kind: str) -> _Trail:

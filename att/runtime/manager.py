@@ -86,7 +86,7 @@ class RuntimeManager:
         self._logs = ProjectLogs(launcher)
         self._starter = Starter(launcher, self._book, adapters, settings, self._granted)
         self._coroner = Coroner(self._logs, self._starter)
-        self._controls = Controls(launcher, self._book, self._starter, self._coroner, self._timings)
+        self._controls = Controls(registry, launcher, self._book, self._starter, self._coroner, self._timings)
         me = Supervisor(pid=os.getpid(), host=socket.gethostname(), kind=kind, url=url, since=now())
         self._supervisor = SupervisorThread(
             me,
@@ -322,9 +322,8 @@ class RuntimeManager:
 
 def _summary(run: RunDirectory) -> RunSummary | None:
     """Describe a run; None when it was deleted meanwhile, or its start was cut short."""
-    try:
-        spec = run.spec()
-    except (FileNotFoundError, ValueError):
+    spec = run.known_spec()
+    if spec is None:
         return None
     record = run.exit()
     return RunSummary(

@@ -89,6 +89,13 @@ class RunDirectory:
         """Return what was launched; `env` is empty, since environments hold secrets and are never stored."""
         return LaunchSpec.from_json((self.path / "spec.json").read_text())
 
+    def known_spec(self) -> LaunchSpec | None:
+        """Return what was launched; None when its start was cut short, or it was deleted."""
+        try:
+            return self.spec()
+        except (FileNotFoundError, ValueError):
+            return None
+
     def created_at(self) -> datetime:
         """Return when the run was created, from its id."""
         return run_created_at(self.run_id)
@@ -136,7 +143,7 @@ class RunDirectory:
         """
         if self.phase() != "running":
             return
-        grace = self._grace() if grace_seconds is None else grace_seconds
+        grace = self._grace(grace_seconds)
         with contextlib.suppress(FileNotFoundError):  # ended and deleted since
             proctree.write_file(os.fsencode(self.path / "stop"), f"{grace:.3f}".ljust(32).encode(), 0)
             self.signal_shim()
@@ -154,7 +161,7 @@ class RunDirectory:
         Raises TimedOut when the shim did not finish within the grace and a margin.
         """
         self.request_stop(grace_seconds)
-        grace = self._grace() if grace_seconds is None else grace_seconds
+        grace = self._grace(grace_seconds)
         record = self.wait(grace + SHIM_MARGIN_SECONDS)
         if record is None:
             raise TimedOut(
@@ -163,11 +170,8 @@ class RunDirectory:
             )
         return record
 
-    def _grace(self) -> float:
-        try:
-            return self.spec().grace_seconds
-        except (FileNotFoundError, ValueError):  # its start was cut short
-            return LaunchSpec.grace_seconds
+    def _grace(self, wanted: float | None) -> float:
+        return (self.known_spec() or LaunchSpec).grace_seconds if wanted is None else wanted
 
     def wait(self, timeout: float | None = None) -> ExitRecord | None:
         """Wait for the end of the run; None when `timeout` seconds passed first. A lost run is recorded as lost."""

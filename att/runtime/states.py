@@ -22,6 +22,7 @@ from att.events.models import Event
 from att.models import Model, Timestamp, now, rewritten
 from att.runtime.models import Health, ProbeResult, ProbeStatus, ProcessState, RestartRecord
 from att.runtime.proctree import host_name
+from att.runtime.rundir import RunDirectory
 from att.store import Store, tables
 
 __all__ = [
@@ -149,12 +150,15 @@ class Row:
     record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The snapshot as it lies in the store, where a later ATT may have written more."""
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether another machine that shares the data directory runs the project, or is about to."""
+    def elsewhere(self, latest: RunDirectory | None) -> bool:
+        """Say whether another machine that shares the data directory runs the project, or is about to.
+
+        A run that lies here is not: this machine had another name, as a container has each time it is made.
+        """
         known = self.snapshot
-        idle = known.state in IDLE and known.state != "backoff"
-        return not idle and known.host is not None and known.host != host_name()
+        if (known.state in IDLE and known.state != "backoff") or known.host in (None, host_name()):
+            return False
+        return latest is None or latest.run_id != known.run_id
 
     def with_(self, *, desired: Desired | None = None, **changes: Any) -> Row:
         """Return the row with another desired state and other fields of the snapshot; the state stays."""

@@ -178,10 +178,23 @@ class Supervisor:
     def _take_over(self) -> None:
         if not self._lease.acquire(self._me):
             return
-        self._changes = self._store.changes()
-        self._events.append("supervisor.started", pid=self._me.pid, host=self._me.host, by=self._me.kind)
-        for project in self._office.registry.list():
-            self._adopt(project.id)
+        try:
+            self._changes = self._store.changes()
+            self._events.append("supervisor.started", pid=self._me.pid, host=self._me.host, by=self._me.kind)
+            for project in self._office.registry.list():
+                self._adopt(project.id)
+        except BaseException:  # the next look tries again, here or in another process
+            self._end_term()
+            raise
+
+    def _end_term(self) -> None:
+        for ward in self._wards.values():
+            ward.close()
+        self._wards.clear()
+        if self._changes is not None:
+            self._changes.close()
+            self._changes = None
+        self._lease.release()
 
     def _adopt(self, project_id: str) -> None:
         """Record what was lost while nobody looked, then supervise the project."""

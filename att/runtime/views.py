@@ -117,7 +117,7 @@ def _idle(
     state, reason = known.state, known.reason
     if run is not None and run.phase() == "running":
         state, reason = "starting", "Its program is being executed."
-    elif row.elsewhere:
+    elif row.elsewhere(run):
         reason = f"Known from {known.host}, which runs it; its processes and logs are out of reach from here."
     elif run is not None and not _written(row, run, at, timings):
         requested = row.desired == "stopped" or (exit_record is not None and exit_record.requested)

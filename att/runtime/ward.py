@@ -319,7 +319,7 @@ class Ward:
         """Nothing runs: see what has to follow, from what is written down."""
         known, timings = self._row.snapshot, self._office.timings
         unwritten = run is not None and (known.run_id is None or run.run_id > known.run_id)
-        if self._row.elsewhere:
+        if self._row.elsewhere(run):
             return
         if run is not None and (unwritten or (known.state in ("running", "stopping") and not self._restarting())):
             self._examine(run)

@@ -255,10 +255,8 @@ class Following:
 
 
 def _is_test(run: RunDirectory) -> bool:
-    try:
-        return run.spec().kind == KIND
-    except (FileNotFoundError, ValueError):  # its start was cut short, or is going on: look again
-        return True
+    spec = run.known_spec()
+    return spec is None or spec.kind == KIND  # one whose start was cut short, or is going on, is looked at again
 
 
 def _try_lock(suite: SuiteRun) -> int | None:

@@ -103,7 +103,9 @@ class TestManager:
         project = self._registry.get(project_id)
         self._following.settle_project(project_id)
         durations = self._history.expected_durations(project_id)
-        suite = self._runner.start(project, request, durations, parallel=parallel)
+        with self._launcher.project_lock(project_id):
+            self._registry.get(project_id)  # not deleted meanwhile
+            suite = self._runner.start(project, request, durations, parallel=parallel)
         with self._lock:
             self._keep(self._durations, suite.run.run_id, durations)
         self._following.begin(suite)

@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from att.errors import Busy, Invalid, NotFound, StartFailed
+from att.runtime import launcher
 from att.runtime.launcher import Launcher, LaunchSpec, child_environment
 from att.runtime.runids import is_run_id, new_run_id, run_created_at
-from tests.runtime.lowlevel import Bench, bench_in
+from tests.runtime.lowlevel import Bench, bench_in, process_gone
 from tests.support.waiting import eventually
 
 SLEEP = "import time; print('up', flush=True); time.sleep(1000)"
@@ -225,6 +227,26 @@ def test_adoption_records_a_lost_run_once(bench: Bench) -> None:
     assert bench.launcher.adopt("demo").lost == [run]
     again = bench.launcher.adopt("demo")
     assert (again.exited, again.lost) == ([run], [])
+
+
+def test_an_interrupt_after_the_program_was_executed_leaves_nothing_running(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    converse = launcher._converse
+
+    def interrupted(shim: Any, orders: bytes) -> str:
+        assert converse(shim, orders).startswith("ok ")
+        state = bench.launcher.runs("demo")[0].state()
+        assert state is not None
+        begun.append(state.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "_converse", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.start("import time; time.sleep(600)")
+    assert bench.launcher.runs("demo") == []
+    assert [process_gone(pid) for pid in begun] == [True]
 
 
 def test_a_start_that_was_cut_short_is_adopted_as_lost(bench: Bench) -> None:

@@ -290,10 +290,13 @@ def test_a_run_that_others_look_at_while_it_is_forgotten_does_not_come_back(site
             assert [looks.result() for looks in looking] == [None] * 3
 
 
-def test_a_project_whose_start_was_cut_short_can_be_forgotten(site: Site) -> None:
+def test_a_project_whose_start_was_cut_short_can_be_looked_at_and_forgotten(site: Site) -> None:
     site.project()
     run = site.launcher.runs_dir("demo") / new_run_id()
     run.mkdir(parents=True)
+    assert site.manager.diagnostics("demo", run.name).last_lines == []
+    page = site.manager.logs("demo", run=run.name)
+    assert site.manager.logs("demo", page.cursor).lines == []
     site.manager.forget("demo")
     assert site.launcher.runs("demo") == []
 

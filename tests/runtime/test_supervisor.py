@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from att.errors import Busy
 from att.runtime.lease import Lease
 from att.store import tables
+from att.workspace import Workspace
 from tests.runtime.managed import HANG_SECONDS, Site, stop_everything
 from tests.support.waiting import eventually
 
@@ -109,6 +111,35 @@ def test_a_snapshot_that_cannot_be_read_costs_counters_only(site: Site, caplog: 
     assert (status.state, status.pid) == ("running", pid)
     assert site.manager.stop("broken").state == "stopped"
     assert "cannot be read" in caplog.text
+
+
+def test_a_take_over_that_fails_is_tried_again(tmp_path: Path) -> None:
+    info = Site(tmp_path).place.supervisor_lock.with_suffix(".json")
+    info.mkdir()
+    with pytest.raises(IsADirectoryError):
+        Workspace(tmp_path / "data")
+    info.rmdir()
+    with Workspace(tmp_path / "data") as workspace:
+        holder = workspace.runtime.supervised_by()
+        assert holder is not None
+        assert workspace.events.read(kinds=["supervisor.started"]).events
+
+
+def test_a_run_that_lies_here_is_of_this_machine_however_that_was_called(tmp_path: Path) -> None:
+    before = Site(tmp_path)
+    with before:
+        before.project()
+        before.manager.start("demo")
+    (run,) = before.launcher.runs("demo")
+    state = run.state()
+    assert state is not None
+    for pid in (state.shim_pid, state.pid):
+        os.kill(pid, signal.SIGKILL)
+    before.book.change("demo", lambda row, _at: row.with_(host="a-container-that-is-gone"))
+    with Site(tmp_path) as site:
+        eventually(lambda: site.manager.status("demo").state == "lost")
+        assert site.manager.start("demo").state == "running"
+        site.manager.forget("demo")
 
 
 def test_what_another_machine_runs_is_left_alone(tmp_path: Path) -> None:
