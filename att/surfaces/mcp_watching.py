@@ -116,6 +116,8 @@ class Watching:
     def _adjust(self) -> None:
         """Begin the tasks that are needed now, and end the others."""
         needed = dict(filter(None, (self._look(uri) for uri, count in self._wanted.items() if count > 0)))
+        for key in [key for key, task in self._looking.items() if task.done()]:
+            del self._looking[key]
         for key in self._looking.keys() - needed.keys():
             self._looking.pop(key).cancel()
         for key in needed.keys() - self._looking.keys():
@@ -152,21 +154,31 @@ class Watching:
         return any(kind in kinds and project in (None, of) for kind, of in happened)
 
     async def _news(self, operation: Operation, given: dict[str, Any]) -> AsyncIterator[Any]:
-        """Yield each page with news after now; while the project is not there, look again now and then."""
+        """Yield each page with news after now; after trouble, such as a project that is not there, look again later."""
         follower = Follower(self._call, operation, given, interval_seconds=self._interval)
-        begun = False
+        begun, told = False, ""
         while not follower.ended:
             try:
                 page = await self._step(operation, follower.step)
-            except ATTError as error:
-                _log.debug("%s cannot be followed: %s", operation.name, error)
+            except Exception as error:  # noqa: BLE001 - even a defect must not leave subscribers without news for good
+                told = _tell_trouble(operation, error, told)
                 begun = True  # whatever comes after the trouble is new
                 await asyncio.sleep(self._interval * SLOWEST)
                 continue
             if page is not None and begun:
                 yield page
-            begun = True
+            begun, told = True, ""
             await asyncio.sleep(follower.pause_seconds)
+
+
+def _tell_trouble(operation: Operation, error: Exception, told: str) -> str:
+    """Log why nothing could be read, an equal defect once in a row; return the one that was told last."""
+    if isinstance(error, ATTError):
+        _log.debug("%s cannot be followed: %s", operation.name, error)
+        return told
+    if repr(error) != told:
+        _log.error("Following %s failed; it is tried again", operation.name, exc_info=error)
+    return repr(error)
 
 
 def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -35,15 +35,18 @@ LOGS, STATUS, FILES, PROJECTS = (
 
 
 class Steps:
-    """Counts how often something is looked at."""
+    """Counts how often something is looked at, and lets looks go wrong as `spoil` says."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.seen = 0
+        self.spoil: Callable[[Any], Any] = lambda page: page
 
     def __call__(self, operation: Any, given: Any) -> Any:
-        self.seen += operation.name in ("event.list", "runtime.logs")
-        return self.workspace.call(operation, given)
+        looking = operation.name in ("event.list", "runtime.logs")
+        self.seen += looking
+        answer = self.workspace.call(operation, given)
+        return self.spoil(answer) if looking else answer
 
 
 @pytest.fixture
@@ -117,3 +120,35 @@ async def test_a_client_that_leaves_without_a_word_leaves_nothing_behind(steps: 
         await client.subscribe_resource(LOGS)
         await until(lambda: steps.seen >= 2)
     await until(_quiet)
+
+
+def _defect(_: Any) -> Any:
+    raise RuntimeError("a defect")
+
+
+async def test_a_look_that_fails_without_a_known_reason_ends_no_subscription(
+    steps: Steps, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = build_server(steps, ATT(follow_seconds=0.01))
+    steps.spoil = _defect
+    async with Client(server, mode=ERAS["2026"]) as client, client.listen(resource_subscriptions=[STATUS]) as events:
+        await until(lambda: steps.seen >= 3)
+        steps.spoil = lambda page: page
+        await do(steps, "runtime.start")
+        async with asyncio.timeout(20):
+            assert await anext(aiter(events)) == ResourceUpdated(STATUS)
+    assert [r.getMessage() for r in caplog.records if r.exc_info] == ["Following event.list failed; it is tried again"]
+
+
+async def test_what_is_not_followed_any_more_is_followed_again_for_the_next_subscriber(steps: Steps) -> None:
+    server = build_server(steps, ATT(follow_seconds=0.01))
+    steps.spoil = lambda page: page.model_copy(update={"cursor": None})  # nothing comes after a page without a cursor
+    async with Client(server, mode=ERAS["2026"]) as client, client.listen(resource_subscriptions=[STATUS]):
+        await until(lambda: steps.seen >= 1 and _quiet())
+        steps.spoil = lambda page: page
+        seen = steps.seen
+        async with client.listen(resource_subscriptions=[FILES]) as events:
+            await until(lambda: steps.seen >= seen + 2)
+            await do(steps, "code.write", path="new.txt", content="new")
+            async with asyncio.timeout(20):
+                assert await anext(aiter(events)) == ResourceUpdated(FILES)
