@@ -94,8 +94,18 @@ def _check_git(path: Path, tree: Path) -> None:
 
 
 def _check_pushed(git: Git, path: Path, tree: Path) -> None:
-    local = git.run("log", "--branches", "HEAD", "--not", "--remotes", "--format=%h %s", "-n", "1").text
+    head = ["HEAD"] if _has_commit(git) else []
+    local = git.run("log", "--branches", *head, "--not", "--remotes", "--format=%h %s", "-n", "1").text
     if local:
         raise _refused(path, f"{tree} has commits that are not pushed, such as {local!r}")
     if git.run("for-each-ref", "refs/stash").text:
         raise _refused(path, f"{tree} has a stash")
+
+
+def _has_commit(git: Git) -> bool:
+    """Say whether HEAD leads to a commit; it does not in a clone that was killed or is of an empty repository."""
+    try:
+        git.run("rev-parse", "--verify", "-q", "HEAD")
+    except GitFailed:
+        return False
+    return True

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,6 +123,46 @@ def test_commits_that_are_nowhere_else_stay(workspace: Workspace, tmp_path: Path
     refused(workspace, "demo", "not pushed.*only here")
     git(tree, "push", "--quiet", "origin", "feature")
     assert workspace.projects.delete("demo", files=True).files_deleted
+
+
+def test_a_clone_of_an_empty_repository_goes_until_there_is_work_in_it(workspace: Workspace, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(tmp_path, "clone", "--quiet", "origin.git", "tree")
+    tree = tmp_path / "tree"
+    workspace.projects.create("demo", {"path": str(tree)})
+    (tree / "new.txt").touch()
+    refused(workspace, "demo", "not committed")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "-m", "only here")
+    refused(workspace, "demo", "not pushed.*only here")
+    git(tree, "checkout", "--quiet", "--orphan", "other")
+    git(tree, "rm", "--quiet", "-rf", ".")
+    refused(workspace, "demo", "not pushed.*only here")
+    git(tree, "branch", "-D", "main")
+    assert workspace.projects.delete("demo", files=True).files_deleted
+
+
+def test_what_a_killed_clone_has_left_goes(workspace: Workspace, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"git://127.0.0.1:{mute.getsockname()[1]}/repository"
+        clone = subprocess.Popen(["git", "clone", "--quiet", address, str(tree)], start_new_session=True)
+        with mute.accept()[0]:
+            os.killpg(clone.pid, signal.SIGKILL)
+            clone.wait()
+    assert (tree / ".git/HEAD").exists()
+    workspace.projects.create("demo", {"path": str(tree)})
+    assert workspace.projects.delete("demo", files=True).files_deleted
+    assert not tree.exists()
+
+
+def test_a_branch_that_git_cannot_read_keeps_its_folder(workspace: Workspace, tmp_path: Path) -> None:
+    repository(tmp_path, {"a.txt": "a"})
+    tree = tmp_path / "author"
+    (tree / ".git/refs/heads/main").write_text("")
+    git(tree, "rm", "--quiet", "-rf", ".")
+    workspace.projects.create("demo", {"path": str(tree)})
+    refused(workspace, "demo", "git cannot say")
 
 
 def test_work_in_a_repository_below_stays(workspace: Workspace, folder: Path) -> None:
