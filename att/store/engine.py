@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, PoolProxiedConnection, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from att.errors import Busy, Conflict, Unavailable
 from att.locking import LOCK_EX, flock
@@ -72,9 +73,19 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a write transaction; it is committed at the end and rolled back on an exception."""
-        with self.engine.connect().execution_options(att_write=True) as connection, connection.begin():
-            yield connection
+        """Open a write transaction; it is committed at the end and rolled back on an exception.
+
+        Raises Busy when another process has the write lock for long.
+        """
+        with self.engine.connect().execution_options(att_write=True) as connection:
+            try:
+                transaction = connection.begin()
+            except OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
+                raise Busy("Another process keeps the database locked; try again when it is done.") from error
+            with transaction:
+                yield connection
 
     def changes(self) -> Changes:
         """Begin to watch for what others write. Close it before the store."""

@@ -15,10 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
-from att.errors import Conflict, PermissionDenied, Unavailable
+from att.errors import Busy, Conflict, PermissionDenied, Unavailable
 from att.models import now
 from att.settings import ATT
-from att.store import Store, tables
+from att.store import Store, engine, tables
 from att.store.place import Place
 
 ROW = {"kind": "project.created", "data": "{}"}
@@ -51,6 +51,18 @@ def test_a_failed_write_leaves_nothing(store: Store) -> None:
         connection.execute(insert(tables.events).values(at=now(), **ROW))
         raise RuntimeError("half way")
     assert count(store) == 0
+
+
+def test_a_database_that_another_keeps_locked_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_BUSY_SECONDS", 0.05)
+    with closing(Store(tmp_path / "att.db")) as store, closing(sqlite3.connect(store.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match="try again"), store.write():
+            raise AssertionError("it holds the lock")
+        other.rollback()
+        with store.write() as connection:
+            connection.execute(insert(tables.events).values(at=now(), **ROW))
+        assert count(store) == 1
 
 
 def test_opening_again_changes_nothing(store: Store) -> None:
