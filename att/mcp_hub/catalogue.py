@@ -51,15 +51,17 @@ class Catalogue:
 
         A project's server hides the workspace's of the same name. Raises NotFound for an unknown project.
         """
-        self._check(project)
-        table = tables.mcp_servers
         with self._store.read() as connection:
-            scopes = ["", *([project] if project is not None else [])]
-            rows = connection.execute(select(table).where(table.c.project.in_(scopes)).order_by(table.c.project)).all()
+            found = self._seen(connection, project)
             order = _order(connection, project)
-        found = {row.name: _entry(row) for row in rows}
         place = {name: number for number, name in enumerate(order)}
         return sorted(found.values(), key=lambda e: (place.get(e.server.name, len(place)), e.server.name))
+
+    def _seen(self, connection: Connection, project: str | None) -> dict[str, Entry]:
+        self._check(connection, project)
+        table, scopes = tables.mcp_servers, {"", project or ""}
+        rows = connection.execute(select(table).where(table.c.project.in_(scopes)).order_by(table.c.project))
+        return {row.name: _entry(row) for row in rows}
 
     def find(self, name: str, project: str | None) -> Entry:
         """Return the server of a name that a project sees. Raises NotFound, offering close names."""
@@ -73,11 +75,11 @@ class Catalogue:
 
         Raises Conflict when there is another of that name and it must not be replaced, NotFound for the project.
         """
-        self._check(server.project)
         table, at = tables.mcp_servers, now()
         key = (table.c.project == (server.project or ""), table.c.name == server.name)
         values = {"record": server.to_json(), "updated_at": at}
         with self._store.write() as connection:
+            self._check(connection, server.project)
             known = connection.execute(select(table).where(*key)).one_or_none()
             if known is None:
                 row = {"project": server.project or "", "name": server.name, "created_at": at, **values}
@@ -106,21 +108,21 @@ class Catalogue:
 
     def remove(self, name: str, project: str | None) -> None:
         """Forget a server of exactly this project, or of the workspace. Raises NotFound."""
-        self._check(project)
         key = (project or "", name)
         with self._store.write() as connection:
+            self._check(connection, project)
             if not connection.execute(delete(tables.mcp_servers).where(*_is(key))).rowcount:
                 query = select(tables.mcp_servers.c.name).where(tables.mcp_servers.c.project == key[0])
                 raise NotFound.named("MCP server", name, connection.execute(query).scalars().all())
 
     def prefer(self, project: str | None, names: Sequence[str]) -> None:
         """Write the preferred order. Raises NotFound for a name that is not known."""
-        known = {entry.server.name for entry in self.visible(project)}
-        for name in names:
-            if name not in known:
-                raise NotFound.named("MCP server", name, known)
         table, scope = tables.mcp_orders, project or ""
         with self._store.write() as connection:
+            known = self._seen(connection, project)
+            for name in names:
+                if name not in known:
+                    raise NotFound.named("MCP server", name, known)
             connection.execute(delete(table).where(table.c.project == scope))
             connection.execute(insert(table).values(project=scope, servers=[*dict.fromkeys(names)]))
 
@@ -131,9 +133,10 @@ class Catalogue:
                 update(tables.mcp_servers).where(*_is(key)).values(snapshot=snapshot.model_dump(mode="json"))
             )
 
-    def _check(self, project: str | None) -> None:
+    def _check(self, connection: Connection, project: str | None) -> None:
+        """Within the transaction of what depends on it: a project may be deleted at any time."""
         if project is not None:
-            self._registry.get(project)
+            self._registry.check(connection, project)
 
 
 def _is(key: Key) -> tuple[Any, Any]:

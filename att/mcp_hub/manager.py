@@ -88,14 +88,14 @@ class McpHub:
         """Return the servers that a project sees, or the workspace's, in the preferred order."""
         entries = self._catalogue.visible(project)
         actors = self._actors() if entries or self._running is not None else {}
-        found = [_status(entry, actors.get(entry.key)) for entry in entries]
+        found = [_status(entry, actors[entry.key]) for entry in entries if entry.key in actors]
         self._tell_first()
         return McpServerList(servers=[status for status in found if state in (None, status.state)])
 
     def status(self, server: str, project: str | None = None) -> McpServerStatus:
         """Return one server with its state. Raises NotFound."""
         entry = self._catalogue.find(server, project)
-        status = _status(entry, self._actors().get(entry.key))
+        status = _status(entry, self._actor(entry))
         self._tell_first()
         return status
 
@@ -150,7 +150,7 @@ class McpHub:
         entry = self._catalogue.find(server, project)
         if not entry.server.enabled:
             self._catalogue.enable(entry, enabled=True)
-        actor = self._actors()[entry.key]
+        actor = self._actor(entry)
         self._loop.run(actor.connect(timeout), timeout)
         status = self.status(server, project)
         if status.state not in USABLE:
@@ -166,7 +166,7 @@ class McpHub:
         """Leave a server, and stay so until it is connected again. Raises NotFound, TimedOut."""
         entry = self._catalogue.find(server, project)
         self._catalogue.enable(entry, enabled=False)
-        actor = self._actors()[entry.key]
+        actor = self._actor(entry)
         if not self._loop.run(actor.disconnect(_LEAVING_SECONDS), _LEAVING_SECONDS):
             raise TimedOut(
                 f"The MCP server {server!r} was not left within {_LEAVING_SECONDS:g} s; look at it again soon.",
@@ -247,10 +247,10 @@ class McpHub:
         self, server: str | None, project: str | None, offers: Any, kind: str, name: str
     ) -> list[ServerActor]:
         """Return the servers that offer something; those that do not say so are asked once more. Raises NotFound."""
-        actors = [self._actors()[entry.key] for entry in self._chosen(server, project)]
+        actors = self._chosen(server, project)
         if not any(map(offers, actors)):
             actors = self._settled(server, project)
-        if not any(map(offers, actors)):
+        if actors and not any(map(offers, actors)):
             seconds = self._settings.mcp_check_seconds
             self._loop.run(_refreshed(actors, seconds), seconds)
         found = [actor for actor in actors if offers(actor)]
@@ -265,17 +265,27 @@ class McpHub:
 
     def _settled(self, server: str | None, project: str | None) -> list[ServerActor]:
         """Return the servers when none is in its first attempt to connect any more."""
-        actors = [self._actors()[entry.key] for entry in self._chosen(server, project)]
+        actors = self._chosen(server, project)
         connecting = [actor for actor in actors if actor.view.state == "connecting" and actor.view.snapshot is None]
         if connecting:
             seconds = self._settings.mcp_connect_seconds
             self._loop.run(_all_settled(connecting, seconds), seconds)
         return actors
 
-    def _chosen(self, server: str | None, project: str | None) -> list[Entry]:
+    def _chosen(self, server: str | None, project: str | None) -> list[ServerActor]:
+        """Return the one server, or every enabled one that is not removed at this moment. Raises NotFound."""
         if server is not None:
-            return [self._catalogue.find(server, project)]
-        return [entry for entry in self._catalogue.visible(project) if entry.server.enabled]
+            return [self._actor(self._catalogue.find(server, project))]
+        entries = [entry for entry in self._catalogue.visible(project) if entry.server.enabled]
+        actors = self._actors() if entries else {}
+        return [actors[entry.key] for entry in entries if entry.key in actors]
+
+    def _actor(self, entry: Entry) -> ServerActor:
+        """Return the actor of a server. Raises NotFound when the server was removed in between."""
+        actor = self._actors().get(entry.key)
+        if actor is None:
+            raise NotFound.named("MCP server", entry.server.name)
+        return actor
 
     def _actors(self) -> dict[Key, ServerActor]:
         """Return the actor of every configured server, after bringing them in line with the configuration."""
@@ -324,9 +334,7 @@ def _server(name: str, project: str | None, settings: dict[str, Any]) -> McpServ
     return server
 
 
-def _status(entry: Entry, actor: ServerActor | None) -> McpServerStatus:
-    if actor is None:
-        raise NotFound.named("MCP server", entry.server.name)
+def _status(entry: Entry, actor: ServerActor) -> McpServerStatus:
     view = actor.view
     snapshot = view.snapshot
     named = " ".join(filter(None, [snapshot.server_name, snapshot.server_version])) if snapshot else ""

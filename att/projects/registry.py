@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from att.errors import Conflict, Invalid, NotFound
@@ -34,13 +34,11 @@ class ProjectRegistry:
     def get(self, project: str) -> Project:
         """Return a project. Raises NotFound, offering close names."""
         with self._store.read() as connection:
-            record = connection.execute(
-                select(tables.projects.c.record).where(tables.projects.c.id == project)
-            ).scalar_one_or_none()
-            if record is None:
-                known = connection.execute(select(tables.projects.c.id)).scalars().all()
-                raise NotFound.named("project", project, known)
-        return Project.stored(record)
+            return Project.stored(_record(connection, project))
+
+    def check(self, connection: Connection, project: str) -> None:
+        """Check as part of a transaction that there is a project. Raises NotFound, offering close names."""
+        _record(connection, project)
 
     def list(self) -> list[Project]:
         """Return every project by id."""
@@ -74,12 +72,7 @@ class ProjectRegistry:
         settings do not go together.
         """
         with self._store.write() as connection:
-            record = connection.execute(
-                select(tables.projects.c.record).where(tables.projects.c.id == project)
-            ).scalar_one_or_none()
-            if record is None:
-                known = connection.execute(select(tables.projects.c.id)).scalars().all()
-                raise NotFound.named("project", project, known)
+            record = _record(connection, project)
             before = Project.stored(record)
             after = _merged(before, dict(settings))
             changed = [name for name in settings if getattr(before, name) != getattr(after, name)]
@@ -102,6 +95,16 @@ class ProjectRegistry:
             connection.execute(delete(tables.mcp_servers).where(tables.mcp_servers.c.project == project))
             connection.execute(delete(tables.mcp_orders).where(tables.mcp_orders.c.project == project))
         self._events.append("project.deleted", project=project)
+
+
+def _record(connection: Connection, project: str) -> Any:
+    record = connection.execute(
+        select(tables.projects.c.record).where(tables.projects.c.id == project)
+    ).scalar_one_or_none()
+    if record is None:
+        known = connection.execute(select(tables.projects.c.id)).scalars().all()
+        raise NotFound.named("project", project, known)
+    return record
 
 
 def _merged(before: Project, settings: dict[str, Any]) -> Project:
