@@ -64,6 +64,7 @@ class LogFeed:
         self._sent_at = 0.0
         self._budget, self._budget_at = float(_BURST_BYTES), time.monotonic()
         self._run_id: str | None = None
+        self._anew = False
         self._closed = threading.Event()
         self._stop = Stop()
         self._thread: threading.Thread | None = None
@@ -146,7 +147,7 @@ class LogFeed:
     def _begin_anew(self) -> None:
         """Go on at the end of the log as it is now: the project was made again, or its server keeps other data."""
         self.cursor = self._run_id = None
-        self._pending.append(mark_row("note", "What follows is another log of this project", int(time.time() * 1000)))
+        self._anew = True
 
     def _leave(self) -> None:
         """End the thread; from then on `hello` answers."""
@@ -204,6 +205,7 @@ class LogFeed:
         # From here on nothing is asked, so nothing fails: what was taken and where to go on belong together.
         self._pending += rows
         self._run_id, self.cursor = run_id, page.cursor or self.cursor
+        self._anew = self._anew and not page.lines
         # When more can be read right now it will come within this time.
         if not page.has_more or time.monotonic() - self._sent_at >= _SEND_SECONDS:
             self._flush()
@@ -212,9 +214,11 @@ class LogFeed:
         """Return the rows of a page, with marks where runs begin, and the run of its last line."""
         rows: list[Row] = []
         run_id = self._run_id
+        at_ms = int((page.lines[0].at if page.lines else now()).timestamp() * 1000)
+        if self._anew and page.lines:
+            rows.append(mark_row("note", "what follows is another log of this project", at_ms))
         if page.truncated:
-            at = page.lines[0].at if page.lines else now()
-            rows.append(gap_row(page.lost_bytes, int(at.timestamp() * 1000)))
+            rows.append(gap_row(page.lost_bytes, at_ms))
         for line in page.lines:
             if line.run_id != run_id:
                 rows += self._marks(run_id, line)

@@ -265,6 +265,7 @@ def test_a_log_of_a_project_that_is_deleted_stays_readable_and_goes_on_when_it_i
         feed._send = later.send
         feed.hello(None, None)
         eventually(lambda: later.lines() == page.lines())
+        assert later.kinds()[-1] == "line", "nothing is said of what follows before it does"
         printer.session.project(printer.id, path=settings.path, command=settings.command)
         _run_once(printer)
         eventually(lambda: len(later.lines()) == 1000)
