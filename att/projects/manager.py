@@ -255,7 +255,7 @@ class ProjectManager:
             self._runtime.forget(project)
             self._setups.forget(project)
             if folder is not None:
-                self._deletable(known)
+                self._deletable(known)  # somebody may have put it to use while the project ended
                 delete_folder(folder)
             self._registry.remove(project)
         return ProjectRemoval(project=project, files_deleted=folder is not None)

@@ -98,9 +98,7 @@ class Supervisor:
         self._closed = True
         self._unsubscribe()
         self._loop.close()
-        for ward in self._wards.values():
-            ward.close()
-        self._wards.clear()
+        self._close_wards()
         self._probes.shutdown(cancel_futures=True)
         self._jobs.shutdown(cancel_futures=True)
         if self._changes is not None:
@@ -187,10 +185,13 @@ class Supervisor:
             self._end_term()
             raise
 
-    def _end_term(self) -> None:
+    def _close_wards(self) -> None:
         for ward in self._wards.values():
             ward.close()
         self._wards.clear()
+
+    def _end_term(self) -> None:
+        self._close_wards()
         if self._changes is not None:
             self._changes.close()
             self._changes = None
