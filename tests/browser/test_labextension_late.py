@@ -11,11 +11,12 @@ from tests.browser.workshop import Workshop
 from tests.support.waiting import eventually
 
 LIST = "**/api/v1/projects?*"
+ONE = "**/api/v1/projects/new"
 AFTERWARDS = "**/api/v1/projects/web/test/runs?*"
 
 
 class Wire:
-    """The page's stream, which can be broken, and its list of projects, which can be held back."""
+    """The page's stream, which can be broken, and answers to what it asks, which can be held back."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -24,16 +25,16 @@ class Wire:
         self._held: list[tuple[Route, APIResponse]] = []
         page.route_web_socket("**/api/v1/ws?*", self._join)
 
-    def hold(self) -> None:
-        """From now on the server answers, and the page does not get to see it."""
-        self.page.route(LIST, lambda route: self._held.append((route, route.fetch())))
+    def hold(self, asked: str = LIST, times: int | None = None) -> None:
+        """From now on, or so many times, the server answers this and the page does not get to see it."""
+        self.page.route(asked, lambda route: self._held.append((route, route.fetch())), times=times)
 
-    def release(self) -> None:
-        """Deliver the answers as they were, and wait until the page has taken them in and drawn."""
-        with self.page.expect_request(AFTERWARDS):
+    def release(self, asked: str = LIST, afterwards: str = AFTERWARDS) -> None:
+        """Deliver the answers as they were, and wait until the page has asked what comes next and has drawn."""
+        with self.page.expect_request(afterwards):
             for route, answer in self._held:
                 route.fulfill(response=answer)
-        self.page.unroute(LIST)
+        self.page.unroute(asked)
         self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def cut(self) -> None:
@@ -42,7 +43,7 @@ class Wire:
             stream.close()
 
     def until_asked(self) -> None:
-        """Wait until the server has answered with the list."""
+        """Wait until the server has given an answer that is held back."""
         eventually(lambda: self.page.evaluate("true") and self._held)
 
     def until_heard(self, kind: str) -> None:
@@ -93,6 +94,20 @@ def test_what_happens_while_the_list_is_being_read_is_shown(shop: Workshop, wire
     expect(shop.card("web", "running")).to_contain_text("Healthy")
     expect(shop.card("old")).to_have_count(0)
     expect(shop.bar).to_have_text("1 running")
+
+
+def test_a_project_deleted_while_it_was_being_read_does_not_come_back(shop: Workshop, wire: Wire) -> None:
+    for name in ("new", "web"):
+        shop.project(name)
+    expect(shop.card("web", "stopped")).to_be_visible()
+    wire.hold(ONE, times=1)
+    shop.lab.server.api.patch("projects/new", json={"title": "Newer"}).raise_for_status()
+    wire.until_asked()
+    shop.lab.server.api.delete("projects/new")
+    expect(shop.card("new")).to_have_count(0)
+    wire.release(ONE, afterwards=ONE)
+    expect(shop.card("new")).to_have_count(0)
+    assert shop.cards() == ["web"]
 
 
 def test_a_project_that_cannot_be_read_again_is_named_until_it_can(shop: Workshop, wire: Wire) -> None:

@@ -51,7 +51,8 @@ words => { window.shownAt = {}; const look = () => { for (const [where, word] of
 """
 _DISPOSED = "() => [...window.jupyterapp.shell.widgets('main')].forEach(view => view.dispose())"
 # The notebook that the address names is opened again after the layout is restored, also where it is open already.
-_BROWSED = "() => document.querySelector('.jp-FileBrowser:not(.jp-mod-restoring)') !== null"
+_BROWSED = """() => !location.pathname.includes('/tree/')
+  || document.querySelector('.jp-FileBrowser:not(.jp-mod-restoring)') !== null"""
 # What a theme changes is drawn a little later.
 _DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 

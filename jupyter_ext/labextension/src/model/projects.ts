@@ -81,19 +81,10 @@ export class Projects implements IDisposable {
     return this.health?.capabilities.includes(capability) ?? false;
   }
 
-  /** Take in a status that an action has answered. */
-  take(status: ProjectStatus): void {
-    const { id } = status.project;
-    this._put(id, status);
-    this._unread.delete(id);
-    this.details.look(id);
-    this._changed.emit();
-  }
-
   /** Read a project again; calls that come while it is being read are answered by one more reading. */
   readonly refresh = new Latest(async (id: string): Promise<void> => {
     try {
-      this.take(await this.api.get<ProjectStatus>(ofProject(id)));
+      this._take(await this._read(id));
     } catch (error) {
       if (error instanceof Problem && error.code === 'not_found') {
         this._forget(id);
@@ -146,6 +137,17 @@ export class Projects implements IDisposable {
       }
     } finally {
       this._touched = outdated() ? this._touched : null;
+    }
+  }
+
+  /** Read a project; an answer that may be older than its deletion is asked for once more. */
+  private async _read(id: string): Promise<ProjectStatus> {
+    for (;;) {
+      const deletions = this._deletions;
+      const status = await this.api.get<ProjectStatus>(ofProject(id));
+      if (deletions === this._deletions || this._projects.has(id)) {
+        return status;
+      }
     }
   }
 
@@ -239,12 +241,21 @@ export class Projects implements IDisposable {
     this._changed.emit();
   }
 
+  private _take(status: ProjectStatus): void {
+    const { id } = status.project;
+    this._put(id, status);
+    this._unread.delete(id);
+    this.details.look(id);
+    this._changed.emit();
+  }
+
   private _put(id: string, status: ProjectStatus): void {
     this._touched?.add(id);
     this._projects.set(id, status);
   }
 
   private _forget(id: string): void {
+    this._deletions += 1;
     this._touched?.add(id);
     this._projects.delete(id);
     this._unread.delete(id);
@@ -254,6 +265,7 @@ export class Projects implements IDisposable {
 
   private readonly _stream: Stream<EventPage>;
   private _projects = new Map<string, ProjectStatus>();
+  private _deletions = 0;
   private _open = false;
   /** Ids of what changed while everything is read; null when nothing is being read. */
   private _touched: Set<string> | null = null;
