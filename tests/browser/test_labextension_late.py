@@ -149,6 +149,23 @@ def test_a_list_that_cannot_be_read_is_asked_for_again_and_a_server_of_another_r
     expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("the server of ATT 9.8.7")
 
 
+def test_what_is_said_above_the_cards_does_not_change_their_order_under_the_pointer(shop: Workshop, wire: Wire) -> None:
+    for name in ("api", "web"):
+        shop.project(name)
+    expect(shop.card("web", "stopped")).to_be_visible()
+    shop.card("api").locator(".jp-att-Card-title").hover()
+    shop.page.route(LIST, lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    wire.cut()
+    expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("answered 502")
+    assert shop.card("api").evaluate("card => !card.parentElement.matches(':hover')"), "it was pushed down"
+    shop.start("web")
+    shop.page.unroute(LIST)
+    expect(shop.card("web", "running")).to_contain_text("Healthy")
+    assert shop.cards() == ["api", "web"]
+    shop.bar.hover()
+    eventually(lambda: shop.cards() == ["web", "api"])
+
+
 def test_views_say_that_they_read_until_the_first_answer_is_there(shop: Workshop, wire: Wire) -> None:
     shop.project("web")
     shop.project("mute", "import time\ntime.sleep(1000)\n")

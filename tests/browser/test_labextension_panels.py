@@ -247,7 +247,7 @@ def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> Non
 def _dark(page: Lab, server_lab: Lab) -> None:
     """Open the same views in a second window, dark: a server that is gone serves no other theme."""
     page.open()
-    page.theme("JupyterLab Dark")
+    page.theme("dark")
     for lab in (server_lab, page):
         jupyterlabs_own = lab.page.get_by_role("dialog", name="Server Connection Error")
         # One may follow another at once, so this does not wait for it to be gone.

@@ -161,7 +161,7 @@ def test_inverse_text_can_be_read_and_what_is_selected_stays_selected_while_line
     find(".att-log-scroll").press("Home")
     find(".att-log-row:has-text('of a warning')").wait_for()
     notebook.picture("log-inverse", ".att-log")
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+    for theme in ("dark", "light"):
         lab.theme(theme)
         eventually(lambda: len(notebook.value(LOOKS)) == 5)
         looks = notebook.value(LOOKS)

@@ -180,11 +180,13 @@ class Lab:
         self.page.context.clear_permissions()
 
     def theme(self, name: str) -> None:
-        """Change the theme: JupyterLab Light or JupyterLab Dark."""
-        self.execute("apputils:change-theme", theme=name)
-        light = "true" if "Light" in name else "false"
-        self.page.locator(f"body[data-jp-theme-light='{light}']").wait_for(state="attached")
-        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        """Change the theme: light or dark."""
+        light = "true" if name == "light" else "false"
+        shown = self.page.locator(f"body[data-jp-theme-light='{light}']")
+        if shown.count() == 0:
+            self.execute("apputils:change-theme", theme=f"JupyterLab {name.title()}")
+            shown.wait_for(state="attached")
+            self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def watch(self, words: dict[str, str]) -> None:
         """Note from now on when the page first shows each text, in what its selector finds."""
@@ -196,18 +198,18 @@ class Lab:
         found: dict[str, float] = self.page.wait_for_function(every).json_value()
         return found
 
-    def screenshot(self, name: str, *, dark: bool = True) -> None:
+    def screenshot(self, name: str) -> None:
         """Take a picture of the page, light and dark, under `.cache/screenshots`."""
-        self.pictures({name: None}, dark=dark)
+        self.pictures({name: None})
 
-    def pictures(self, wanted: Mapping[str, Locator | None], *, dark: bool = True) -> None:
+    def pictures(self, wanted: Mapping[str, Locator | None]) -> None:
         """Take pictures of elements, or of the page, in both themes, and note what is hard to read in `faint`.
 
-        The theme is light before and after.
+        The theme that is shown comes first, and the other one stays.
         """
-        for theme in ("dark", "light") if dark else ("light",):
-            if dark:
-                self.theme(f"JupyterLab {theme.title()}")
+        dark = self.page.locator("body[data-jp-theme-light='false']").count() > 0
+        for theme in ("dark", "light") if dark else ("light", "dark"):
+            self.theme(theme)
             self.picture({f"{name}-{theme}": place for name, place in wanted.items()})
 
     def picture(self, wanted: Mapping[str, Locator | None]) -> None:

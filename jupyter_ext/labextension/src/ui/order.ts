@@ -26,18 +26,34 @@ function urgency(status: ProjectStatus): number {
 /** Return the projects in their order, or the one that they had while the pointer is over `list`: none slips away. */
 export function useOrder(all: ProjectStatus[], list: React.RefObject<HTMLElement>): ProjectStatus[] {
   const places = React.useRef(new Map<string, number>());
-  const [, draw] = React.useReducer((n: number) => n + 1, 0);
-  React.useEffect(() => {
-    const { current } = list;
-    current?.addEventListener('pointerleave', draw); // React's own misses it when what is under the pointer goes away
-    return () => current?.removeEventListener('pointerleave', draw);
-  }, []);
+  const held = useUnderPointer(list);
   const ordered = byUrgency(all);
-  if (!list.current?.matches(':hover')) {
+  if (!held) {
     places.current = new Map(ordered.map(({ project }, place) => [project.id, place]));
   }
   const place = ({ project }: ProjectStatus) => places.current.get(project.id) ?? places.current.size;
   return ordered.sort((a, b) => place(a) - place(b));
+}
+
+/** Tell whether the pointer is over an element, or was until something pushed the element aside; draw when it is not. */
+function useUnderPointer(within: React.RefObject<HTMLElement>): boolean {
+  const moved = React.useRef(false);
+  const told = React.useRef(false);
+  const [, draw] = React.useReducer((n: number) => n + 1, 0);
+  React.useEffect(() => {
+    const move = ({ target }: Event) => {
+      moved.current = target instanceof Node && Boolean(within.current?.contains(target));
+      if (told.current && !moved.current) {
+        draw();
+      }
+    };
+    const { documentElement: page } = document;
+    const kinds = ['pointermove', 'pointerleave']; // React's own miss it when what is under the pointer goes away
+    kinds.forEach(kind => page.addEventListener(kind, move));
+    return () => kinds.forEach(kind => page.removeEventListener(kind, move));
+  }, []);
+  told.current = moved.current || Boolean(within.current?.matches(':hover'));
+  return told.current;
 }
 
 /** Give the focus back to what had it inside the element, as moving a node takes it away. */
