@@ -29,8 +29,8 @@ class LogView(anywidget.AnyWidget):
     """The output of a project: search, levels, streams, times, follow and pause, copy and download.
 
     It begins with the last lines of the latest run and goes on through restarts. The page and the kernel keep the last
-    `max_lines` rows; a page that is loaded again gets them again, and none twice. Holes are marked. Close it when
-    done: `view.close()` ends its thread; the project runs on.
+    `max_lines` rows, fewer of very long ones; a page that is loaded again gets them again, and none twice. Holes are
+    marked. Close it when done: `view.close()` ends its thread; the project runs on.
 
     Raises NotFound when the project or run does not exist, and Unavailable when ATT cannot be reached.
     """

@@ -109,7 +109,6 @@ def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(s
     shop.lab.server.api.post(
         "projects", json={"id": "unfit", "git_url": "http://127.0.0.1:9/no.git", "path": "~/unfit"}
     )
-    shop.made.append("unfit")
     expect(shop.card("unfit")).to_contain_text("Setup failed")
     expect(shop.card("unfit").locator(".jp-att-Trouble-lines")).to_contain_text("no.git")
     expect(shop.bar).to_have_text("1 not set up · 2 running")
@@ -265,7 +264,6 @@ def test_everything_of_a_card_is_reached_and_done_with_the_keyboard(shop: Worksh
 def test_a_project_is_made_by_hand_and_what_is_wrong_is_said_where_it_was_typed(shop: Workshop) -> None:
     folder = shop.lab.server.home.work / "my_app"
     shop.project("taken")
-    shop.made.append("my_app")
     shop.page.get_by_role("button", name="New project").first.click()
     form = shop.page.locator(".jp-Dialog")
     create, name = form.get_by_role("button", name="Create"), form.get_by_label("Name")

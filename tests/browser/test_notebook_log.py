@@ -87,6 +87,13 @@ ONLY_LINES_COUNT = """el => {
   const { store, total } = el.attLog;
   return store.between.length > 0 && total.textContent === `${store.lines} lines`;
 }"""
+# Take in 50 lines of a million characters; return how many characters are kept, and how many of the last line.
+LONG = """el => {
+  const { store } = el.attLog;
+  for (let i = 0; i < 50; i++) store.add("x".repeat(2 ** 20), 0, 0);
+  store.trim();
+  return [store.texts.reduce((sum, text) => sum + text.length, 0), store.text(store.end - 1).length];
+}"""
 TOTAL = "el => [el.attLog.store.lines, el.attLog.rows.childElementCount]"
 
 
@@ -118,6 +125,7 @@ def test_a_hundred_thousand_lines_arrive_once_each_with_few_nodes_and_little_mem
     notebook.save()
     eventually(lambda: "widget-view" in notebook.path.read_text())
     assert notebook.path.stat().st_size < 50_000
+    assert notebook.value(LONG) == [32 * 2**20, 2**20]
     lab.server.post("projects/flood/runtime/stop")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser import Lab
 
@@ -20,7 +20,6 @@ class Workshop:
     """Makes projects over REST and finds what the panel shows of them."""
 
     lab: Lab
-    made: list[str] = field(default_factory=list)
 
     @property
     def page(self) -> Page:
@@ -31,7 +30,6 @@ class Workshop:
         folder = self.lab.server.home.work / name
         folder.mkdir(exist_ok=True)
         (folder / "app.py").write_text(program)
-        self.made.append(name)
         self.lab.server.post("projects", id=name, path=str(folder), command=["{python}", "app.py"], **settings)
         return folder
 
@@ -72,7 +70,8 @@ class Workshop:
         return self.page.locator(".jp-att-Status")
 
     def clear(self) -> None:
-        """Delete the projects that were made."""
-        for name in self.made:
-            gone = self.lab.server.api.delete(f"projects/{name}")
-            assert gone.is_success or gone.status_code == 404, gone.text
+        """Delete the projects of the server, and wait until the sidebar shows none."""
+        for found in self.lab.server.get("projects")["projects"]:
+            gone = self.lab.server.api.delete(f"projects/{found['project']['id']}")
+            assert gone.is_success, gone.text
+        expect(self.page.locator(".jp-att-Card")).to_have_count(0)

@@ -8,6 +8,7 @@ const NAMED = /\b(?:level|severity|lvl)["']?\s*[=:]\s*["']?(?:(trace)|(debug)|(i
 const RAISED = /^(?:Traceback \(most recent|[\w.]*(?:Error|Exception|Interrupt)\b(?::|$)|panic:)/;
 const NEEDS_CARE = /[\x00-\x08\x0b-\x1f\x7f]/;
 const GAP_PATIENCE_MS = 5000;
+const MOST_CHARACTERS = 32 * 2 ** 20; // of all rows; long lines fill a page before there are many
 
 async function inflated(view) {
   const stream = new Blob([view]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -37,6 +38,7 @@ class LineStore {
     this.early = [];
     this.waitingSince = null;
     this.lines = 0;
+    this.characters = 0;
   }
 
   get end() {
@@ -125,6 +127,7 @@ class LineStore {
     }
     if (kind === LINE) this.lines++;
     else this.between.push(n);
+    this.characters += text.length;
     this.texts.push(text);
     this.times.push(time);
     this.marks.push((flags & 15) | ((kind === LINE ? this.levelOf(text, stream) : 4) << 4));
@@ -142,8 +145,10 @@ class LineStore {
 
   trim() {
     // In pieces of a tenth, since every piece moves what is kept.
-    const over = this.texts.length - this.limit;
-    if (over < this.limit / 10) return;
+    if (this.texts.length < this.limit * 1.1 && this.characters < MOST_CHARACTERS * 1.1) return;
+    let over = 0;
+    while (this.texts.length - over > this.limit || (this.characters > MOST_CHARACTERS && over < this.texts.length - 1))
+      this.characters -= this.texts[over++].length;
     this.texts.splice(0, over);
     this.times.splice(0, over);
     this.marks.splice(0, over);

@@ -19,7 +19,9 @@ export interface Filter {
   errorsOnly: boolean;
 }
 
-/** The newest rows; older ones are dropped. */
+const MOST_CHARACTERS = 32 * 2 ** 20; // of all rows; long lines fill a page before there are many
+
+/** The newest rows, so many lines and 32 Mi characters at most; older ones are dropped. */
 export class Ring {
   constructor(public capacity: number) {}
 
@@ -54,6 +56,7 @@ export class Ring {
   clear(): void {
     this.dropped += this._rows.length;
     this._rows = [];
+    this._characters = 0;
   }
 
   /** Return the rows that pass a filter. */
@@ -68,10 +71,15 @@ export class Ring {
 
   private _push(kind: Row['kind'], text: string, stream: Stream, at: string): void {
     this._rows.push({ number: this._next++, kind, text, stream, at });
+    this._characters += text.length;
   }
 
   private _trim(): void {
-    const over = this._rows.length - this.capacity;
+    const { length } = this._rows;
+    let over = 0;
+    while (length - over > this.capacity || (this._characters > MOST_CHARACTERS && over < length - 1)) {
+      this._characters -= this._rows[over++]!.text.length;
+    }
     if (over > 0) {
       this._rows = this._rows.slice(over); // what is drawn now stays as it is until all is drawn anew
       this.dropped += over;
@@ -79,6 +87,7 @@ export class Ring {
   }
 
   private _rows: Row[] = [];
+  private _characters = 0;
   private _next = 0;
   private _run: string | null = null;
 }
