@@ -98,7 +98,8 @@ class Logs(Group):
     ) -> LogView:
         """Return the view of the log for a notebook: live with `follow`, with search, levels, times and download.
 
-        The page and the kernel keep the last `max_lines` rows, fewer of very long ones. Close it when done. Raises what reading raises.
+        The page and the kernel keep the last `max_lines` rows, fewer of very long ones. Close it when done. Raises
+        what reading raises.
         """
         project = self._session.handle(self._project or "")
         chosen = {"follow": follow, "max_lines": max_lines, "height": height, "stream": stream}
