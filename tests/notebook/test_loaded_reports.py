@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from att.client.project import ProjectHandle
 from att.notebook import EventList, TestHistoryChart, TestRunPanel
-from tests.support.waiting import eventually
+from tests.notebook.showing import shows
 from tests.testing.history.reports import junit
 
 TESTS = {"ci.CartTest::adds": "P", "ci.CartTest::removes": "P", "ci.CartTest::pays": "F"}
-
-
-def _shows(markup: Any, *words: str) -> None:
-    eventually(lambda: all(word in markup.html for word in words), timeout=60)
 
 
 def _build(folder: Path, days: float) -> Path:
@@ -32,9 +27,9 @@ def test_a_chart_is_drawn_again_when_older_runs_are_loaded(service: ProjectHandl
     service.tests.load(_build(tmp_path / "new", days=1))
     chart = TestHistoryChart(service)
     try:
-        _shows(chart.said, "1 run,", "6 results")
+        shows(chart.said, "1 run,", "6 results")
         service.tests.load(_build(tmp_path / "old", days=20))
-        _shows(chart.said, "2 runs,", "12 results")
+        shows(chart.said, "2 runs,", "12 results")
     finally:
         chart.close()
 
@@ -42,12 +37,12 @@ def test_a_chart_is_drawn_again_when_older_runs_are_loaded(service: ProjectHandl
 def test_the_test_panel_and_the_events_tell_what_was_loaded(service: ProjectHandle, tmp_path: Path) -> None:
     panel, events = TestRunPanel(service), EventList(service)
     try:
-        _shows(panel.result, "No test run yet")
-        _shows(events.list, "project created")
+        shows(panel.result, "No test run yet")
+        shows(events.list, "project created")
         service.tests.load(_build(tmp_path / "new", days=1))
-        _shows(panel.result, "4 passed", "2 failed")
-        _shows(panel.failures, "ci.CartTest::pays")
-        _shows(events.list, "1 test run loaded", "6 results of junit")
+        shows(panel.result, "4 passed", "2 failed")
+        shows(panel.failures, "ci.CartTest::pays")
+        shows(events.list, "1 test run loaded", "6 results of junit")
     finally:
         panel.close()
         events.close()

@@ -8,7 +8,6 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from att.client.discovery import open_workspace
 from att.client.session import Session
 from att.notebook import EventList, McpPanel, SessionDashboard, dashboard
 from tests.mcp_hub.conftest import PLAIN
+from tests.notebook.showing import shows
 from tests.support.waiting import eventually
 
 SECONDS = 60
@@ -38,10 +38,6 @@ def panel(s: Session) -> Iterator[McpPanel]:
         s.mcp.remove(item.server.name)
 
 
-def _shows(markup: Any, *words: str) -> None:
-    eventually(lambda: all(word in markup.html for word in words), timeout=SECONDS)
-
-
 def _click(panel: McpPanel, act: str, name: str) -> None:
     """Click as the page does."""
     assert f"data-act='{act}' data-value='/{name}'" in panel.servers.html
@@ -53,7 +49,7 @@ def _add(s: Session, name: str, *options: str) -> None:
 
 
 def test_a_server_is_added_by_the_form_and_shown_with_its_health_and_tools(s: Session, panel: McpPanel) -> None:
-    _shows(panel.servers, "No MCP servers yet")
+    shows(panel.servers, "No MCP servers yet")
     form = panel.form
     panel.more.click()
     assert form.layout.display == ""
@@ -61,9 +57,9 @@ def test_a_server_is_added_by_the_form_and_shown_with_its_health_and_tools(s: Se
     form.name.value, form.command.value = "one", shlex.join([*PLAIN, "--name", "one"])
     form.values.value = "PLACE=here\nTOKEN_FOR_IT=${env:HOME}"
     form.add.click()
-    _shows(panel.servers, "✓ healthy", "stdio", "<i>tools</i> <b>9</b>", "one 1.0", "one is there")
-    _shows(panel.tools, ">echo<", "one", "Arguments", "<code>text</code>")
-    _shows(form.result, "one added")
+    shows(panel.servers, "✓ healthy", "stdio", "<i>tools</i> <b>9</b>", "one 1.0", "one is there")
+    shows(panel.tools, ">echo<", "one", "Arguments", "<code>text</code>")
+    shows(form.result, "one added")
     assert form.name.value == ""
     assert json.loads(s.mcp.call("environment", {}).text)["PLACE"] == "here"
     assert "role='status'" in panel.head.html
@@ -73,10 +69,10 @@ def test_a_server_is_added_by_the_form_and_shown_with_its_health_and_tools(s: Se
 def test_what_becomes_of_a_server_stands_among_the_events(s: Session, panel: McpPanel) -> None:
     events = EventList(s)
     _add(s, "watched")
-    _shows(events.list, "MCP server watched added", "MCP server watched: connecting → healthy", "att-good")
-    _shows(panel.servers, "✓ healthy")
+    shows(events.list, "MCP server watched added", "MCP server watched: connecting → healthy", "att-good")
+    shows(panel.servers, "✓ healthy")
     _click(panel, "disconnect", "watched")
-    _shows(events.list, "MCP server watched: healthy → disconnected")
+    shows(events.list, "MCP server watched: healthy → disconnected")
     events.close()
 
 
@@ -90,41 +86,41 @@ def test_variables_that_cannot_be_kept_are_refused_where_they_were_typed(
     form = panel.form
     form.name.value, form.command.value, form.values.value = "no", "true", values
     form.add.click()
-    _shows(form.notice, "✗", told)
+    shows(form.notice, "✗", told)
     assert values.rpartition("=")[2] not in form.notice.html
-    _shows(panel.servers, "No MCP servers yet")
+    shows(panel.servers, "No MCP servers yet")
 
 
 def test_disconnect_connect_and_remove_by_click_and_the_second_click_confirms(s: Session, panel: McpPanel) -> None:
     _add(s, "one")
-    _shows(panel.servers, "✓ healthy")
+    shows(panel.servers, "✓ healthy")
     _click(panel, "disconnect", "one")
-    _shows(panel.servers, "○ disconnected")
+    shows(panel.servers, "○ disconnected")
     assert s.mcp.status("one").state == "disconnected"
     eventually(lambda: " disabled>" not in panel.servers.html)
     _click(panel, "connect", "one")
-    _shows(panel.servers, "✓ healthy")
+    shows(panel.servers, "✓ healthy")
     _click(panel, "remove", "one")
-    _shows(panel.servers, "Forget one?")
+    shows(panel.servers, "Forget one?")
     _click(panel, "keep", "one")
     assert "Forget one?" not in panel.servers.html
     assert [item.server.name for item in s.mcp.servers().servers] == ["one"]
     _click(panel, "remove", "one")
     eventually(lambda: "Forget one?" in panel.servers.html)
     _click(panel, "forget", "one")
-    _shows(panel.servers, "No MCP servers yet")
+    shows(panel.servers, "No MCP servers yet")
     assert s.mcp.servers().servers == []
 
 
 def test_a_server_that_is_killed_is_shown_as_it_goes_and_comes_back(s: Session, panel: McpPanel) -> None:
     _add(s, "one")
-    _shows(panel.servers, "✓ healthy")
+    shows(panel.servers, "✓ healthy")
     seen: list[str] = []
     panel.servers.observe(lambda change: seen.append(change["new"]), "html")
     first = int(s.mcp.call("pid", {}).text)
     os.kill(first, signal.SIGKILL)
     eventually(lambda: any("✗ unreachable" in html and "next attempt" in html for html in seen), timeout=SECONDS)
-    _shows(panel.servers, "✓ healthy")
+    shows(panel.servers, "✓ healthy")
     assert int(s.mcp.call("pid", {}).text) != first
 
 
@@ -139,10 +135,10 @@ def test_a_server_that_cannot_start_shows_why_and_what_to_do(
     s: Session, panel: McpPanel, command: list[str], told: list[str]
 ) -> None:
     s.mcp.add("bad", command=command[0], args=command[1:])
-    _shows(panel.servers, "✗ unreachable", "next attempt", "failures in a row", *told)
-    _shows(panel.head, "✗ unreachable 1")
+    shows(panel.servers, "✗ unreachable", "next attempt", "failures in a row", *told)
+    shows(panel.head, "✗ unreachable 1")
     _click(panel, "connect", "bad")
-    _shows(panel.notice, "bad", "Dismiss")
+    shows(panel.notice, "bad", "Dismiss")
 
 
 def test_a_file_of_an_editor_is_imported_and_each_entry_is_told(panel: McpPanel, tmp_path: Path) -> None:
@@ -153,23 +149,23 @@ def test_a_file_of_an_editor_is_imported_and_each_entry_is_told(panel: McpPanel,
     form.source.value = "File"
     assert form.command.layout.display == "none"
     form.add.click()
-    _shows(form.notice, "path of the file")
+    shows(form.notice, "path of the file")
     form.file.value = str(file)
     form.add.click()
-    _shows(form.result, "✓ added", "fine", "✗ refused", "old", "Streamable HTTP")
-    _shows(panel.servers, "fine", "✓ healthy")
+    shows(form.result, "✓ added", "fine", "✗ refused", "old", "Streamable HTTP")
+    shows(panel.servers, "fine", "✓ healthy")
 
 
 def test_what_a_server_says_is_text_and_no_html(s: Session, panel: McpPanel) -> None:
     _add(s, "one", "--tools", "<img src=x onerror=alert(1)>")
-    _shows(panel.tools, "&lt;img src=x")
+    shows(panel.tools, "&lt;img src=x")
     assert "<img" not in panel.tools.html + panel.servers.html
 
 
 def test_an_export_shows_the_servers_and_tools_without_buttons_and_forms(s: Session, panel: McpPanel) -> None:
     _add(s, "one")
-    _shows(panel.servers, "✓ healthy")
-    _shows(panel.tools, "echo")
+    shows(panel.servers, "✓ healthy")
+    shows(panel.tools, "echo")
     page = panel._repr_mimebundle_()["text/html"]
     assert [word for word in ("✓ healthy", "one 1.0", ">echo<", "MCP servers") if word not in page] == []
     assert [word for word in ("<button", "${env:NAME}", "Forget") if word in page] == []
@@ -180,10 +176,10 @@ def test_an_att_that_is_gone_is_told_and_what_was_known_stays(tmp_path: Path) ->
     with open_workspace(tmp_path, "the ended one") as session:
         _add(session, "one")
         panel = session.mcp.view()
-        _shows(panel.servers, "✓ healthy")
+        shows(panel.servers, "✓ healthy")
         session.transport.close()
         panel.shared.touch(panel.topic)
-        _shows(panel.lost, "✗", "how it was before", "role='alert'")
+        shows(panel.lost, "✗", "how it was before", "role='alert'")
         assert "✓ healthy" in panel.servers.html
         panel.close()
 
@@ -195,7 +191,7 @@ def test_the_dashboard_of_a_session_shows_the_servers_when_asked(s: Session) -> 
     board.mcp_more.click()
     assert board.mcp is not None
     shown = board.mcp
-    _shows(shown.servers, "No MCP servers yet")
+    shows(shown.servers, "No MCP servers yet")
     board.mcp_more.click()
     assert closed()
     assert shown.comm is None
