@@ -60,13 +60,13 @@ def lab(window: Page, server: Server) -> Iterator[Lab]:
     lab.leave()
 
 
-@pytest.fixture(scope="module")
-def panel(browser: Browser, server: Server, labextension: Path | None, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """One window for the tests of a module: loading JupyterLab takes most of their time."""
+@pytest.fixture(scope="package")
+def panel(browser: Browser, server: Server, labextension: Path | None) -> Iterator[Lab]:
+    """One window for all tests of the panel: loading JupyterLab takes most of their time."""
     if labextension is None:
         pytest.skip("The panel is not built: no Node on this machine.")
     context = browser.new_context(viewport=VIEWPORT)
-    lab = Lab(server, context.new_page(), request.module.__name__.rpartition(".")[2])
+    lab = Lab(server, context.new_page(), "panel")
     lab.open()
     yield lab
     context.close()
@@ -79,6 +79,10 @@ def shop(panel: Lab) -> Iterator[Workshop]:
     panel.execute("jupyter-att:show-projects")
     made = Workshop(panel)
     made.clear()
+    made.away.hover()
+    noted = (panel.errors, panel.off_site, panel.faint)
+    for notes in noted:
+        notes.clear()
     yield made
     made.clear()
-    assert (panel.errors, panel.off_site, panel.faint) == ([], [], [])
+    assert noted == ([], [], [])

@@ -100,7 +100,6 @@ def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(s
     long = "quarterly-revenue-forecast-of-the-northern-sales-region"
     title = "Forecast of the quarterly revenue of all shops for the sales region in the "
     titles = {"frontend": "Forecast for the northern sales region", "north": f"{title}north", "south": f"{title}south"}
-    shop.page.locator(".jp-Launcher").first.hover()  # cards keep their places under the pointer
     for name in ("api", "billing", "crawler", "docs", "exports", "frontend", "north", "south", long):
         shop.project(name, title=titles.get(name))
     for name in ("docs", long):
@@ -138,15 +137,13 @@ def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(s
 
 
 def test_a_card_stays_under_the_pointer_and_keeps_the_focus_when_it_moves(shop: Workshop) -> None:
-    away = shop.page.locator(".jp-Launcher").first
-    away.hover()
     for name in ("api", "web", "zoo"):
         shop.project(name)
     expect(shop.card("zoo")).to_be_visible()
     shop.click("Start", "web")
     expect(shop.card("web", "running")).to_contain_text("Healthy")
     assert shop.cards() == ["api", "web", "zoo"]
-    away.hover()
+    shop.away.hover()
     eventually(lambda: shop.cards() == ["web", "api", "zoo"])
     button = shop.card("api").get_by_role("button", name="Start api")
     button.focus()

@@ -65,6 +65,11 @@ class Workshop:
         raise AssertionError(f"{most} times Tab do not lead to {control}.")
 
     @property
+    def away(self) -> Locator:
+        """A place for the pointer where it keeps no card in its place."""
+        return self.page.locator(".jp-Launcher").first
+
+    @property
     def bar(self) -> Locator:
         """The item in the status bar."""
         return self.page.locator(".jp-att-Status")

@@ -49,6 +49,12 @@ words => { window.shownAt = {}; const look = () => { for (const [where, word] of
         window.shownAt[where] = Date.now() / 1000; };
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true}); look(); }
 """
+# JupyterLab finds services by token, and offers no way from a token's name to it.
+_SET = """async ([plugin, raw]) => {
+  const { pluginRegistry } = window.jupyterapp;
+  const token = [...pluginRegistry._services.keys()].find(({ name }) => name.endsWith(':ISettingRegistry'));
+  await (await pluginRegistry.resolveRequiredService(token)).upload(plugin, raw);
+}"""
 _DISPOSED = "() => [...window.jupyterapp.shell.widgets('main')].forEach(view => view.dispose())"
 # The notebook that the address names is opened again after the layout is restored, also where it is open already.
 _BROWSED = """() => !location.pathname.includes('/tree/')
@@ -160,11 +166,8 @@ class Lab:
         )
 
     def set(self, plugin: str, **settings: Any) -> None:
-        """Keep only these settings of a plugin, and load the page again to have them read."""
-        self.page.evaluate(
-            "([id, raw]) => window.jupyterapp.serviceManager.settings.save(id, raw)", [plugin, json.dumps(settings)]
-        )
-        self.reload()
+        """Keep only these settings of a plugin, as the settings editor does."""
+        self.page.evaluate(_SET, [plugin, json.dumps(settings)])
 
     def empty(self) -> None:
         """Close everything in the main area but a launcher."""

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
 
 from tests.browser.workshop import Workshop
+from tests.support.browser import Lab
 from tests.support.waiting import eventually
 
 LIST = "**/api/v1/projects?*"
@@ -21,16 +22,21 @@ class Wire:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.heard: list[str] = []
+        self.logs_are_silent = False
         self._streams: list[tuple[WebSocketRoute, WebSocketRoute]] = []
+        self._holding = False
         self._held: list[tuple[Route, APIResponse]] = []
         page.route_web_socket("**/api/v1/ws?*", self._join)
+        page.route_web_socket("**/api/v1/projects/*/ws?*", self._join_log)
 
-    def hold(self, asked: str = LIST, times: int | None = None) -> None:
-        """From now on, or so many times, the server answers this and the page does not get to see it."""
-        self.page.route(asked, lambda route: self._held.append((route, route.fetch())), times=times)
+    def hold(self, asked: str = LIST) -> None:
+        """From now on the server answers this and the page does not get to see it."""
+        self._holding = True
+        self.page.route(asked, self._answer)
 
     def release(self, asked: str = LIST, afterwards: str = AFTERWARDS) -> None:
         """Deliver the answers as they were, and wait until the page has asked what comes next and has drawn."""
+        self._holding = False
         with self.page.expect_request(afterwards):
             for route, answer in self._held:
                 route.fulfill(response=answer)
@@ -38,9 +44,15 @@ class Wire:
         self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def cut(self) -> None:
-        """Break the stream; the page opens another one."""
-        for stream in self._streams.pop():
+        """Break the stream, and have the page open another one."""
+        known = len(self._streams)
+        for stream in self._streams[-1]:
             stream.close()
+        eventually(lambda: self.again() and len(self._streams) > known)
+
+    def again(self) -> bool:
+        """Have a page that waits longer and longer try now, as where the network is back."""
+        return bool(self.page.evaluate("window.dispatchEvent(new Event('online'))"))
 
     def until_asked(self) -> None:
         """Wait until the server has given an answer that is held back."""
@@ -49,6 +61,19 @@ class Wire:
     def until_heard(self, kind: str) -> None:
         """Wait until the page has got an event of this kind."""
         eventually(lambda: self.page.evaluate("true") and any(kind in frame for frame in self.heard))
+
+    def forget(self) -> None:
+        """Be an ordinary wire that has passed on nothing yet."""
+        self.page.unroute_all(behavior="wait")
+        self.logs_are_silent = self._holding = False
+        self._held.clear()
+        self.heard.clear()
+
+    def _answer(self, route: Route) -> None:
+        if self._holding:
+            self._held.append((route, route.fetch()))
+        else:
+            route.continue_()
 
     def _join(self, page: WebSocketRoute) -> None:
         server = page.connect_to_server()
@@ -60,18 +85,29 @@ class Wire:
 
         server.on_message(pass_on)
 
+    def _join_log(self, page: WebSocketRoute) -> None:
+        if not self.logs_are_silent:
+            page.connect_to_server()
+
 
 def reload(shop: Workshop) -> None:
     shop.lab.reload()
     shop.lab.execute("jupyter-att:show-projects")
 
 
+@pytest.fixture(scope="module")
+def laid(panel: Lab) -> Wire:
+    """The wire of the page that all tests use."""
+    made = Wire(panel.page)
+    panel.reload()
+    return made
+
+
 @pytest.fixture
-def wire(shop: Workshop) -> Iterator[Wire]:
-    made = Wire(shop.page)
-    reload(shop)
-    yield made
-    shop.page.unroute_all(behavior="wait")
+def wire(laid: Wire, shop: Workshop) -> Iterator[Wire]:
+    laid.forget()
+    yield laid
+    laid.forget()
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["the-first-time", "after-the-stream-broke"])
@@ -100,7 +136,7 @@ def test_a_project_deleted_while_it_was_being_read_does_not_come_back(shop: Work
     for name in ("new", "web"):
         shop.project(name)
     expect(shop.card("web", "stopped")).to_be_visible()
-    wire.hold(ONE, times=1)
+    wire.hold(ONE)
     shop.lab.server.api.patch("projects/new", json={"title": "Newer"}).raise_for_status()
     wire.until_asked()
     shop.lab.server.api.delete("projects/new")
@@ -144,9 +180,14 @@ def test_a_list_that_cannot_be_read_is_asked_for_again_and_a_server_of_another_r
     newer = {**shop.lab.server.get("health"), "version": "9.8.7"}
     shop.page.route("**/api/v1/health", lambda route: route.fulfill(json=newer))
     shop.page.unroute(LIST)
+    wire.again()
     expect(shop.bar).to_have_text("1 running")
     expect(run).to_be_enabled()
-    expect(shop.page.locator(".jp-att-Sidebar .jp-att-Banner")).to_contain_text("the server of ATT 9.8.7")
+    banner = shop.page.locator(".jp-att-Sidebar .jp-att-Banner")
+    expect(banner).to_contain_text("the server of ATT 9.8.7")
+    shop.page.unroute("**/api/v1/health")
+    wire.cut()
+    expect(banner).to_have_count(0)
 
 
 def test_what_is_said_above_the_cards_does_not_change_their_order_under_the_pointer(shop: Workshop, wire: Wire) -> None:
@@ -160,6 +201,7 @@ def test_what_is_said_above_the_cards_does_not_change_their_order_under_the_poin
     assert shop.card("api").evaluate("card => !card.parentElement.matches(':hover')"), "it was pushed down"
     shop.start("web")
     shop.page.unroute(LIST)
+    wire.again()
     expect(shop.card("web", "running")).to_contain_text("Healthy")
     assert shop.cards() == ["api", "web"]
     shop.bar.hover()
@@ -172,9 +214,8 @@ def test_views_say_that_they_read_until_the_first_answer_is_there(shop: Workshop
     shop.start("web")
     shop.start("mute")
     expect(shop.card("web", "running")).to_contain_text("Healthy")
-    held: list[WebSocketRoute] = []
     late: list[Route] = []
-    shop.page.route_web_socket("**/api/v1/projects/*/ws?*", lambda stream: held.append(stream))
+    wire.logs_are_silent = True
     shop.page.route(AFTERWARDS, lambda route: late.append(route))
     wire.hold()
     reload(shop)
