@@ -18,6 +18,7 @@ from tests.support.servers import Home
 from tests.support.waiting import eventually
 
 LINE_BYTES, BURST = 100, 300_000
+SMALL_LOGS = {"ATT": {"log_limit_bytes": 1 << 20}}
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 ROTATING = f"""
 import pathlib, sys, time
@@ -35,13 +36,19 @@ time.sleep(600)
 
 
 @pytest.fixture(scope="module")
-def spare(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab of its own, which keeps little of each log."""
+def own(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab that keeps little of each log, and may be restarted."""
     context = browser.new_context(viewport=VIEWPORT)
     with Home(tmp_path_factory.mktemp("spare")).closing() as home:
-        config = {"ATT": {"log_limit_bytes": 1 << 20}}
-        yield Lab(start_lab(home, config=config), context.new_page(), "spare")
+        yield Lab(start_lab(home, config=SMALL_LOGS), context.new_page(), "spare")
     context.close()
+
+
+@pytest.fixture
+def spare(own: Lab) -> Iterator[Lab]:
+    """It, without notebooks and kernels."""
+    yield own
+    own.leave()
 
 
 def test_output_that_is_gone_is_marked_where_it_is_missing_with_its_size(spare: Lab) -> None:
@@ -82,22 +89,19 @@ def _gaps_stand_where_lines_are_missing(rows: list[str]) -> None:
     assert (gaps > 0, following) == (True, BURST + 100)
 
 
-def test_a_server_that_was_restarted_shows_the_log_again_and_nothing_twice(browser: Browser, tmp_path: Path) -> None:
-    with Home(tmp_path).closing() as home:
-        first = start_lab(home)
-        lab = Lab(first, browser.new_page(), "restarted")
-        start = "p.runtime.start(wait='running')\np.logs.view()"
-        notebook = Notebook(lab, home.work, made("survivor", COLOURED), start).run()
-        notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
-        seen = notebook.value("el => el.attLog.store.lines")
-        pid = first.get("projects/survivor/runtime/status")["pid"]
-        notebook.save()
-        port = urlsplit(lab.url).port
-        first.end()
-        lab.server = start_lab(home, f"--ServerApp.port={port}")
-        assert lab.server.get("projects/survivor/runtime/status")["pid"] == pid, "the project goes on"
-        notebook.reload(save=False)
-        notebook.run()
-        eventually(lambda: notebook.value("el => el.attLog.store.lines") > seen)
-        no_line_twice(notebook)
-        lab.page.close()
+def test_a_server_that_was_restarted_shows_the_log_again_and_nothing_twice(spare: Lab) -> None:
+    first = spare.server
+    start = "p.runtime.start(wait='running')\np.logs.view()"
+    notebook = Notebook(spare, first.home.work, made("survivor", COLOURED), start).run()
+    notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
+    seen = notebook.value("el => el.attLog.store.lines")
+    pid = first.get("projects/survivor/runtime/status")["pid"]
+    notebook.save()
+    port = urlsplit(spare.url).port
+    first.end()
+    spare.server = start_lab(first.home, f"--ServerApp.port={port}", config=SMALL_LOGS)
+    assert spare.server.get("projects/survivor/runtime/status")["pid"] == pid, "the project goes on"
+    notebook.reload(save=False)
+    notebook.run()
+    eventually(lambda: notebook.value("el => el.attLog.store.lines") > seen)
+    no_line_twice(notebook)
