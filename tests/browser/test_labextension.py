@@ -116,7 +116,7 @@ def test_many_projects_with_long_names_are_filtered_and_each_can_be_told_apart(s
     for name in ("north", "south"):
         expect(shop.card(name).locator(".jp-att-Card-id")).to_have_text(name)
         expect(shop.card(name).locator(".jp-att-Card-name")).to_have_attribute(
-            "title", f"{titles[name]}\n{name}\n{shop.lab.server.home.work / name}"
+            "title", f"{titles[name]}\n{name}\n{shop.folder(name)}"
         )
     field = shop.page.get_by_role("searchbox", name="Filter the projects")
     expect(shop.card("api").locator(".jp-att-Card-id")).to_have_count(0)

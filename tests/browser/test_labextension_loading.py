@@ -40,8 +40,7 @@ def _load(shop: Workshop, folder: Path, hour: int, *, passed: int) -> None:
 
 
 def test_panels_of_a_project_that_is_deleted_say_so_and_come_back_with_it(shop: Workshop) -> None:
-    folder = str(shop.lab.server.home.work / "bare")
-    Path(folder).mkdir(exist_ok=True)
+    folder = str(shop.folder("bare"))
     shop.lab.server.post("projects", id="bare", path=folder)
     shop.click("Open the log", "bare")
     expect(shop.page.locator(".jp-att-Nothing")).to_contain_text("It has no command to start.")

@@ -25,10 +25,15 @@ class Workshop:
     def page(self) -> Page:
         return self.lab.page
 
+    def folder(self, name: str) -> Path:
+        """Return the folder for a project, apart from those that notebooks make."""
+        made = self.lab.server.home.work / "panel" / name
+        made.mkdir(parents=True, exist_ok=True)
+        return made
+
     def project(self, name: str, program: str = SERVING, **settings: Any) -> Path:
         """Register a project that runs `program`; return its folder."""
-        folder = self.lab.server.home.work / name
-        folder.mkdir(exist_ok=True)
+        folder = self.folder(name)
         (folder / "app.py").write_text(program)
         self.lab.server.post("projects", id=name, path=str(folder), command=["{python}", "app.py"], **settings)
         return folder

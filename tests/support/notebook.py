@@ -15,8 +15,11 @@ from tests.support.browser import Lab
 __all__ = ["Notebook", "write_notebook"]
 
 _IDLE = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status='idle']"
-_ERROR = ".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']"
-_ENDED = f"""() => document.querySelector("{_ERROR}")
+# As the document has them: how an error is drawn is up to JupyterLab, and to who raised it.
+_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .flatMap(cell => cell.model.sharedModel.outputs ?? []).filter(output => output.output_type === 'error')
+    .map(output => `${output.ename}: ${output.evalue}`)"""
+_ENDED = f"""() => ({_ERRORS})().length > 0
     || window.jupyterapp.shell.currentWidget.content.widgets.every(cell => cell.model.executionCount)"""
 _METADATA = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
@@ -71,8 +74,8 @@ class Notebook:
     def wait(self) -> Notebook:
         """Wait until every cell is done; an error in one fails the test."""
         self.page.wait_for_function(_ENDED, timeout=_PATIENCE_MS)
-        errors = self.page.locator(_ERROR)
-        assert errors.count() == 0, errors.first.inner_text()
+        errors = self.page.evaluate(_ERRORS)
+        assert errors == [], errors
         self.page.locator(_IDLE).wait_for(timeout=_PATIENCE_MS)
         return self
 
