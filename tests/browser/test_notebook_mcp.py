@@ -49,7 +49,15 @@ def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: 
     find("button[aria-label='Keep lost']:focus").wait_for()
     find("button[aria-label='Forget lost']").click()
     find(".att-server:has-text('lost')").wait_for(state="detached")
-    for name in ("plain", "far"):
+
+    find("button[aria-label='Disconnect plain']").hover()
+    lab.page.mouse.down()
+    more = [*PLAIN[1:], "--name", "second", "--tools", "forecast,climate"]
+    server.post("mcp/servers", server="second", command=PLAIN[0], args=more)
+    find("summary:has-text('Tools 11')").wait_for()  # all above it would have been drawn by now
+    lab.page.mouse.up()
+    find(".att-server[data-state='disconnected']:has-text('plain')").wait_for()
+    for name in ("second", "far"):
         find(f"button[aria-label='Disconnect {name}']").click()
         find(f".att-server[data-state='disconnected']:has-text('{name}')").wait_for()
     notebook.picture("mcp-disconnected", PANEL)

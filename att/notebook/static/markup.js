@@ -2,6 +2,7 @@
 
 const HEARD_MS = 1000; // after so long what was read out is taken away: it stands in the view as well
 const LIVE = "[role='status'], [role='alert']", FOCUSABLE = "a, button, summary, [tabindex]";
+const PRESSED = ["pointerdown", "keydown"], LET_GO = ["pointerup", "pointercancel", "keyup", "blur"];
 
 function keyed(el, attribute) {
   return [...el.querySelectorAll(`[${attribute}]`)].map((node) => [node.getAttribute(attribute), node]);
@@ -64,7 +65,21 @@ function render({ model, el }) {
     if (end && top + clientHeight >= scrollHeight - 2) places.delete(scroll);
     else places.set(scroll, { top, left });
   };
+  // A click is one only where the same element is pressed and let go.
+  let pressed = false, late = false;
+  const press = (event) => {
+    pressed = pressed || event.button === 0 || event.key === " ";
+  };
+  const letGo = ({ type, target }) => {
+    if (type === "blur" && target !== window) return; // another element has the focus now
+    setTimeout(() => {
+      pressed = false;
+      if (late) draw();
+    });
+  };
   const draw = () => {
+    late = pressed;
+    if (pressed) return;
     const open = new Map(keyed(view, "data-key").map(([key, node]) => [key, node.open]));
     const focused = view.contains(document.activeElement) && document.activeElement.closest(FOCUSABLE);
     const at = focused ? [...view.querySelectorAll(FOCUSABLE)].indexOf(focused) : -1;
@@ -87,12 +102,16 @@ function render({ model, el }) {
   };
   const keep = (event) => event.stopPropagation();
   model.on("change:html", draw);
+  for (const type of PRESSED) el.addEventListener(type, press);
+  for (const type of LET_GO) window.addEventListener(type, letGo, true);
   el.addEventListener("click", act);
   el.addEventListener("keydown", keep);
   el.addEventListener("scroll", scrolled, true);
   draw();
   return () => {
     model.off("change:html", draw);
+    for (const type of PRESSED) el.removeEventListener(type, press);
+    for (const type of LET_GO) window.removeEventListener(type, letGo, true);
     el.removeEventListener("click", act);
     el.removeEventListener("keydown", keep);
     el.removeEventListener("scroll", scrolled, true);
