@@ -87,8 +87,14 @@ function Ask({ model }: { model: TestModel }): React.ReactElement {
   const running = run?.state === 'running';
   const failed = run && !running ? red(run) : 0;
   const begin = () => void model.start({ suite: suite.trim() || 'all', ...(markers.trim() && { markers }) });
+  const form = React.useRef<HTMLFormElement>(null);
+  const again = () => {
+    form.current?.querySelector('button')?.focus(); // this one is gone while the tests run
+    void model.rerun();
+  };
   return (
     <form
+      ref={form}
       className="jp-att-Tests-ask"
       aria-label={`Run tests of ${project}`}
       onSubmit={event => {
@@ -109,7 +115,7 @@ function Ask({ model }: { model: TestModel }): React.ReactElement {
           text={`Rerun ${failed.toLocaleString('en')} failed`}
           icon={refreshIcon}
           disabled={busy}
-          onClick={() => void model.rerun()}
+          onClick={again}
         />
       )}
       <label>
