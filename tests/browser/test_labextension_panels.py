@@ -306,6 +306,7 @@ def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_
         shop.start("ticker")
         shop.click("Open the log", "ticker")
         expect(log(shop, "ticker")).to_contain_text("tick 20")
+        expect(shop.card("ticker", "running")).to_contain_text("Healthy")
         banner = lab.page.locator(".jp-att-Sidebar .jp-att-Banner").first
 
         first.end(signal.SIGKILL)
