@@ -75,7 +75,7 @@ def test_a_crash_shows_its_reason_and_last_lines_in_sidebar_and_status_bar_withi
     ended = datetime.fromisoformat(shop.status("nightly")["exit"]["exited_at"]).timestamp()
     assert {place for place, at in shown.items() if at - ended >= 2.0} == set()
     shop.click("Open the log", "nightly")
-    expect(shop.page.get_by_role("log", name="Log of nightly")).to_contain_text("the database is gone")
+    expect(shop.log("nightly")).to_contain_text("the database is gone")
     shop.lab.screenshot("panel-crash")
 
 
@@ -175,7 +175,7 @@ def test_a_start_that_fails_tells_why_and_leads_to_the_log(shop: Workshop) -> No
     expect(message).to_contain_text("is missing")
     shop.lab.screenshot("panel-start-failed")
     message.get_by_role("button", name="Open log").click()
-    expect(shop.page.get_by_role("log", name="Log of broken")).to_contain_text("ModuleNotFoundError")
+    expect(shop.log("broken")).to_contain_text("ModuleNotFoundError")
 
 
 def test_commands_act_on_a_named_project_or_ask_which_and_a_setting_hides_the_status_item(shop: Workshop) -> None:
@@ -244,7 +244,7 @@ def test_everything_of_a_card_is_reached_and_done_with_the_keyboard(shop: Worksh
     shop.page.get_by_role("button", name="New project").first.focus()
     shop.tab_to(shop.card("web").get_by_role("button", name="Open the log web"))
     shop.page.keyboard.press("Enter")
-    rows = shop.page.get_by_role("log", name="Log of web")
+    rows = shop.log("web")
     expect(rows).to_be_focused()
     shop.page.get_by_role("searchbox", name="Search the log").focus()
     shop.page.keyboard.type("ready")

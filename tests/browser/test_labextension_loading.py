@@ -67,7 +67,7 @@ def test_the_log_of_a_project_that_is_made_again_begins_anew_behind_a_mark(shop:
     shop.project("web")
     shop.start("web")
     shop.click("Open the log", "web")
-    rows, banner = shop.page.get_by_role("log", name="Log of web"), shop.page.locator(".jp-att-Log .jp-att-Banner")
+    rows, banner = shop.log("web"), shop.page.locator(".jp-att-Log .jp-att-Banner")
     expect(rows.get_by_text("ready")).to_have_count(1)
     shop.lab.server.api.delete("projects/web")
     expect(banner).to_have_text("There is no project 'web'.")

@@ -1,23 +1,12 @@
-"""The panels of the main area: logs and tests of real projects, also after a reload and a restart of the server."""
+"""The panels of the main area: logs and tests of real projects, also after a reload."""
 
 from __future__ import annotations
 
-import json
 import re
-import signal
-from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
-import pytest
-from playwright.sync_api import APIResponse, Browser, Locator, Route, expect
+from playwright.sync_api import expect
 
-from tests.browser.workshop import Workshop
-from tests.support.browser import TOKEN, VIEWPORT, Lab, start_lab
-from tests.support.labextension import install_panel
-from tests.support.releases import release
-from tests.support.servers import Home
+from tests.browser.workshop import COUNTING, Workshop
 
 MANY = 3000
 LINES = f"""\
@@ -26,12 +15,6 @@ for n in range({MANY}):
     print("line", n, flush=n % 100 == 99)
 print("\\x1b[31mred\\x1b[0m alert", file=sys.stderr, flush=True)
 time.sleep(1000)
-"""
-COUNTING = """\
-import time
-for n in range(100_000):
-    print("tick", n, flush=True)
-    time.sleep(0.02)
 """
 TESTS = """\
 import time
@@ -46,8 +29,6 @@ def test_prices_are_rounded():
     print("price is", price)
     assert price == 0.3
 """
-
-
 MIXED = """\
 import pathlib, sys, time
 def write(numbers):
@@ -59,7 +40,6 @@ while not pathlib.Path("more").exists():
 write(range(400, 460))
 time.sleep(1000)
 """
-THEME = "@jupyterlab/apputils-extension:themes"
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 GOES_ON = r"""() => {
     const bar = document.querySelector(".jp-att-Result [role=progressbar]");
@@ -67,28 +47,6 @@ GOES_ON = r"""() => {
     const told = document.querySelector(".jp-att-Result")?.textContent;
     return now > 0 && now < most && /about \d+ s left.*test_good\[[2-5]\]/.test(told);
 }"""
-
-
-def log(shop: Workshop, name: str) -> Locator:
-    return shop.page.get_by_role("log", name=f"Log of {name}")
-
-
-def kept(shop: Workshop) -> int:
-    """How many lines the panel says that it keeps."""
-    return int(shop.page.locator(".jp-att-Log-kept").inner_text().split()[0].replace(",", ""))
-
-
-def shows(shop: Workshop, lines: int) -> None:
-    """Wait until the panel keeps so many lines."""
-    told = "document.querySelector('.jp-att-Log-kept').textContent.replaceAll(',', '')"
-    shop.page.wait_for_function(f"parseInt({told}) >= {lines}")
-
-
-def texts(shop: Workshop) -> list[str]:
-    """All lines that the panel keeps, as its download gives them."""
-    with shop.page.expect_download() as download:
-        shop.page.get_by_role("button", name="Download these lines").click()
-    return Path(download.value.path()).read_text().splitlines()
 
 
 def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separates(shop: Workshop) -> None:
@@ -100,7 +58,7 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     assert len(shop.page.locator(".jp-att-Log .jp-att-mod-icon svg .jp-icon3").evaluate_all(colours)) == 1
     assert shop.page.locator(".jp-att-Log svg [id]").count() == 0
     shop.start("chatty")
-    rows = log(shop, "chatty")
+    rows = shop.log("chatty")
     alert = rows.locator(".jp-att-Log-row.jp-att-mod-stderr")
     expect(alert).to_have_text("errred alert")
     expect(alert.locator(".jp-att-ansi-fg1")).to_have_text("red")
@@ -110,14 +68,14 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
     expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_be_visible()
     shop.lab.screenshot("panel-log-search")
-    before = kept(shop)
+    before = shop.kept()
     shop.lab.server.post("projects/chatty/runtime/restart")
     expect(shop.page.get_by_role("button", name="Follow: go to the newest lines")).to_contain_text("new lines")
     expect(rows.locator(".jp-att-mod-current mark")).to_have_text("line 1234")
     shop.page.get_by_role("button", name="Follow: go to the newest lines").click()
     expect(alert.last).to_be_visible()
-    shows(shop, before + MANY + 1)
-    lines = texts(shop)
+    shop.shows(before + MANY + 1)
+    lines = shop.lines()
     runs = [n for n, line in enumerate(lines) if re.fullmatch(rf"--- run [0-9a-z]{{8}} started {TIME}", line)]
     assert len(runs) == 2
     assert lines[runs[1]].split()[2] == shop.status("chatty")["run_id"][-8:]
@@ -138,7 +96,7 @@ def test_a_log_that_does_not_follow_holds_still_while_old_lines_are_dropped(shop
     folder = shop.project("mixed", MIXED)
     shop.start("mixed")
     shop.click("Open the log", "mixed")
-    rows = log(shop, "mixed")
+    rows = shop.log("mixed")
     expect(rows).to_contain_text("row 399")
     stderr = shop.page.get_by_role("button", name="Only what was written to stderr")
     stderr.click()
@@ -169,13 +127,13 @@ def test_what_is_selected_in_a_log_stays_selected_while_lines_come_and_can_be_co
     shop.project("ticker", COUNTING)
     shop.start("ticker")
     shop.click("Open the log", "ticker")
-    rows = log(shop, "ticker")
+    rows = shop.log("ticker")
     expect(rows).to_contain_text("tick 60")
     shop.page.get_by_role("button", name="Pause: stay at these lines").click()
     row = rows.locator(".jp-att-Log-text").nth(20)
     words = row.inner_text()
     row.select_text()
-    shows(shop, kept(shop) + 100)
+    shop.shows(shop.kept() + 100)
     assert shop.page.evaluate("document.getSelection().toString()") == words
     shop.page.get_by_role("button", name="Copy the selection, or all lines shown").click()
     expect(shop.page.get_by_role("button", name="Copied")).to_be_visible()
@@ -246,96 +204,12 @@ def test_a_reload_keeps_the_views_and_shows_no_line_twice(shop: Workshop) -> Non
     shop.start("chatty")
     shop.click("Open the tests", "chatty")
     shop.click("Open the log", "chatty")
-    expect(log(shop, "chatty")).to_contain_text("red alert")
+    expect(shop.log("chatty")).to_contain_text("red alert")
     shop.lab.saved("jupyter-att-log:chatty", "jupyter-att-tests:chatty", "jupyter-att-projects")
     shop.lab.reload()
     expect(shop.card("chatty", "running")).to_be_visible()
-    expect(log(shop, "chatty")).to_contain_text("red alert")
+    expect(shop.log("chatty")).to_contain_text("red alert")
     expect(shop.page.get_by_role("tab", name="chatty tests")).to_be_visible()
-    lines = [line for line in texts(shop) if not line.startswith("---")]
+    lines = [line for line in shop.lines() if not line.startswith("---")]
     assert lines[-2:] == [f"line {MANY - 1}", "red alert"]
     assert len(lines) == len(set(lines))
-
-
-def _themes_stay(lab: Lab) -> None:
-    """Let the page change its theme although its server is gone: the test keeps the server's part of it."""
-    styles: dict[str, APIResponse] = {}
-    chosen: list[str] = []
-
-    def style(route: Route) -> None:
-        address = route.request.url
-        styles[address] = styles.get(address) or route.fetch()
-        route.fulfill(response=styles[address])
-
-    def setting(route: Route) -> None:
-        if route.request.method == "PUT":
-            chosen.append(json.loads(route.request.post_data or "")["raw"])
-            route.fulfill(status=204)
-        else:
-            route.fulfill(json={**known, "raw": chosen[-1]})
-
-    known = httpx.get(f"{lab.url}lab/api/settings/{THEME}?token={TOKEN}", trust_env=False).json()
-    lab.page.route("**/lab/api/themes/**", style)
-    lab.page.route(f"**/lab/api/settings/{THEME}*", setting)
-    for name in ("dark", "light"):
-        lab.theme(name)
-
-
-def _dismiss(dialog: Locator) -> None:
-    dialog.get_by_role("button").last.click()
-
-
-def test_views_say_what_is_wrong_with_the_server_and_go_on_where_they_were_when_it_is_another_one(
-    browser: Browser, labextension: Path | None, tmp_path: Path
-) -> None:
-    if labextension is None:
-        pytest.skip("The panel is not built: no Node on this machine.")
-    context = browser.new_context(viewport=VIEWPORT)
-    with Home(tmp_path).closing() as home:
-        install_panel(home, labextension)
-        first = start_lab(home)
-        lab = Lab(first, context.new_page(), "killed")
-        shop = Workshop(lab)
-        lab.open()
-        jupyterlabs_own = lab.page.get_by_role("dialog", name="Server Connection Error")
-        # One may follow another at once, so this does not wait for it to be gone.
-        lab.page.add_locator_handler(jupyterlabs_own, partial(_dismiss, jupyterlabs_own), no_wait_after=True)
-        _themes_stay(lab)
-        lab.execute("jupyter-att:show-projects")
-        shop.project("ticker", COUNTING)
-        shop.start("ticker")
-        shop.click("Open the log", "ticker")
-        expect(log(shop, "ticker")).to_contain_text("tick 20")
-        expect(shop.card("ticker", "running")).to_contain_text("Healthy")
-        banner = lab.page.locator(".jp-att-Sidebar .jp-att-Banner").first
-
-        first.end(signal.SIGKILL)
-        expect(shop.bar).to_have_text("ATT disconnected")
-        expect(lab.page.locator(".jp-att-Log .jp-att-Banner")).to_contain_text("Nothing is lost")
-        expect(banner).to_contain_text("Trying again")
-        lab.screenshot("panel-disconnected")
-        expect(shop.card("ticker", "running")).to_be_visible()
-
-        port = f"--ServerApp.port={urlsplit(lab.url).port}"
-        newer = release(tmp_path / "newer", version="9.8.7", api_version="2.0")
-        lab.server = start_lab(home, port, release=newer)
-        assert lab.server.get("health")["version"] == "9.8.7"
-        expect(shop.bar).to_have_text("1 running")
-        expect(banner).to_contain_text("the server 2.0")
-        lab.screenshot("panel-version")
-        shows(shop, kept(shop) + 50)
-        ticks = texts(shop)[1:]
-        assert ticks == [f"tick {n}" for n in range(len(ticks))]
-        lab.server.post("projects/ticker/runtime/stop")
-        expect(shop.card("ticker", "stopped")).to_be_visible()
-
-        lab.server.end(signal.SIGKILL)
-        start_lab(home, port, att=False)
-        expect(shop.bar).to_have_text("ATT not served")
-        expect(lab.page.locator(".jp-att-Log .jp-att-Banner")).to_have_text(re.compile("does not serve ATT.*Install"))
-        for name in ("Start ticker", "Delete ticker", "New project"):
-            expect(lab.page.get_by_role("button", name=name)).to_be_disabled()
-        expect(banner).to_contain_text("Install jupyter-att where JupyterLab runs")
-        lab.screenshot("panel-absent")
-        assert lab.faint == []
-    context.close()

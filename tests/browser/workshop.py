@@ -10,8 +10,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser import Lab
 
-__all__ = ["Workshop"]
+__all__ = ["COUNTING", "Workshop"]
 
+COUNTING = """\
+import time
+for n in range(100_000):
+    print("tick", n, flush=True)
+    time.sleep(0.02)
+"""
 SERVING = "import time\nprint('ready', flush=True)\ntime.sleep(1000)\n"
 
 
@@ -78,6 +84,25 @@ class Workshop:
     def bar(self) -> Locator:
         """The item in the status bar."""
         return self.page.locator(".jp-att-Status")
+
+    def log(self, name: str) -> Locator:
+        """The lines that the project's log panel shows."""
+        return self.page.get_by_role("log", name=f"Log of {name}")
+
+    def kept(self) -> int:
+        """How many lines the log panel says that it keeps."""
+        return int(self.page.locator(".jp-att-Log-kept").inner_text().split()[0].replace(",", ""))
+
+    def shows(self, lines: int) -> None:
+        """Wait until the log panel keeps so many lines."""
+        told = "document.querySelector('.jp-att-Log-kept').textContent.replaceAll(',', '')"
+        self.page.wait_for_function(f"parseInt({told}) >= {lines}")
+
+    def lines(self) -> list[str]:
+        """All lines that the log panel keeps, as its download gives them."""
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name="Download these lines").click()
+        return Path(download.value.path()).read_text().splitlines()
 
     def clear(self) -> None:
         """Delete the projects of the server, and wait until the sidebar shows none."""

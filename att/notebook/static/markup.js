@@ -71,7 +71,7 @@ function render({ model, el }) {
     pressed = pressed || event.button === 0 || event.key === " ";
   };
   const letGo = ({ type, target }) => {
-    if (type === "blur" && target !== window) return; // another element has the focus now
+    if (!pressed || (type === "blur" && target !== window)) return; // the focus is elsewhere in the page now
     setTimeout(() => {
       pressed = false;
       if (late) draw();
