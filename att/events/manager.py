@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 from sqlalchemy.engine import Row
 
 from att.errors import Invalid, NotFound
@@ -86,6 +86,7 @@ class EventLog:
     ) -> EventPage:
         """Return the events after `cursor`, oldest first.
 
+        A cursor beyond the newest event is one of a log that is gone: reading goes on after the newest.
         Raises Invalid for a cursor that is not one of ours.
         """
         table = tables.events
@@ -97,6 +98,8 @@ class EventLog:
                 newest = select(table.c.id).where(*conditions).order_by(table.c.id.desc()).limit(tail)
                 after = min(connection.execute(newest).scalars(), default=1) - 1
             rows = connection.execute(query.where(table.c.id > after).order_by(table.c.id).limit(limit + 1)).all()
+            if not rows and after:
+                after = min(after, connection.execute(select(func.max(table.c.id))).scalar() or 0)
         found = [_event(row) for row in rows[:limit]]
         last = found[-1].id if found else after
         return EventPage(events=found, cursor=str(last), has_more=len(rows) > limit)

@@ -43,6 +43,13 @@ def test_an_empty_page_keeps_the_place(log: EventLog) -> None:
     assert log.read("4").cursor == "4"
 
 
+def test_a_reader_of_a_log_that_is_gone_goes_on_with_what_comes(log: EventLog) -> None:
+    page = log.read("4711", kinds=["project"])
+    assert (page.events, page.cursor) == ([], "4")
+    log.append("project.deleted", project="b")
+    assert ids(log.read(page.cursor)) == [5]
+
+
 def test_events_are_chosen_by_project_kind_group_and_tail(log: EventLog) -> None:
     assert ids(log.read(project="a")) == [1, 3, 4]
     assert ids(log.read(kinds=["runtime"])) == [4]
