@@ -113,11 +113,21 @@ class LogFeed:
             thread.join(10)
 
     def _run(self, follow: bool) -> None:
+        try:
+            self._go_on(follow)
+        except Exception as error:
+            self._tell("failed", f"stopped by an error: {error}")
+            raise
+        finally:
+            self._flush()
+            self._leave()
+
+    def _go_on(self, follow: bool) -> None:
         pause = _AGAIN_SECONDS
         while not self._closed.is_set():
             self._stop = stop = Stop()
             if self._closed.is_set():
-                break
+                return
             try:
                 self._answer()
                 if not follow and self._is_done():
@@ -131,18 +141,11 @@ class LogFeed:
                     continue
                 if isinstance(error, Invalid):
                     self._tell("failed", str(error))
-                    break
+                    return
                 gone = isinstance(error, NotFound)
                 self._tell("lost", _GONE if gone else f"{error.title}; trying again…")
                 stop.wait(pause)
                 pause = min(pause * 1.5, _AGAIN_MOST_SECONDS)
-            except Exception as error:
-                self._tell("failed", f"stopped by an error: {error}")
-                self._flush()
-                self._leave()
-                raise
-        self._flush()
-        self._leave()
 
     def _begin_anew(self) -> None:
         """Go on at the end of the log as it is now: the project was made again, or its server keeps other data."""

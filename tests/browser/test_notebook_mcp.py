@@ -12,6 +12,7 @@ from tests.mcp_hub.conftest import PLAIN
 from tests.support.browser import Lab
 from tests.support.notebook import Notebook
 from tests.support.servers import Home
+from tests.support.waiting import eventually
 
 OPEN = """
 import att
@@ -37,12 +38,19 @@ def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: 
     server.post("mcp/servers", server="lost", command="/no/such/program")
     find(".att-server[data-state='unreachable'] .att-alert").wait_for()
     server.post("mcp/servers", server="far", address="http://127.0.0.1:9/mcp")
-    find(".att-server:has-text('far')[data-state='unreachable']").wait_for()
+    far = find(".att-server:has-text('far')[data-state='unreachable']")
+    far.wait_for()
     notebook.click("Close the form")
     find("summary:has-text('Tools')").click()
     find("summary:has-text('echo')").click()
     find("summary:has-text('Last lines')").first.click()
     notebook.picture("mcp-servers", PANEL)
+
+    address = far.locator("code")
+    address.select_text()
+    told = far.inner_text()
+    eventually(lambda: far.inner_text() != told)  # it was tried again
+    assert lab.page.evaluate("document.getSelection().toString()") == address.inner_text()
 
     find("button[aria-label='Remove lost']").focus()
     lab.page.keyboard.press("Enter")

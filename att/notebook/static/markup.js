@@ -12,6 +12,33 @@ function textOf(node) {
   return node.textContent.trim().replace(/\s+/g, " ");
 }
 
+// Whether they differ only in words and looks: then the nodes stay, and with them a selection, a tooltip, a press.
+function alike(old, fresh) {
+  return old.childNodes.length === fresh.childNodes.length && [...old.childNodes].every((node, at) => {
+    const other = fresh.childNodes[at];
+    return node.nodeName === other.nodeName && meaning(node) === meaning(other) && alike(node, other);
+  });
+}
+
+function meaning(node) {
+  return JSON.stringify(Object.entries(node.dataset ?? {}).sort());
+}
+
+function rewrite(old, fresh) {
+  old.childNodes.forEach((node, at) => {
+    const other = fresh.childNodes[at];
+    if (node.nodeType === Node.TEXT_NODE && node.data !== other.data) node.data = other.data;
+    // What is folded is up to the reader.
+    const names = new Set([...(node.attributes ?? []), ...(other.attributes ?? [])].map(({ name }) => name));
+    names.delete("open");
+    for (const name of names) {
+      if (!other.hasAttribute(name)) node.removeAttribute(name);
+      else if (node.getAttribute(name) !== other.getAttribute(name)) node.setAttribute(name, other.getAttribute(name));
+    }
+    rewrite(node, other);
+  });
+}
+
 function lead(view) {
   // An address of the machine that the project runs on leads nowhere in a browser on another one.
   if (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) return;
@@ -78,22 +105,25 @@ function render({ model, el }) {
     });
   };
   const draw = () => {
-    late = pressed;
-    if (pressed) return;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = model.get("html");
+    const kept = alike(view, fresh.content);
+    late = pressed && !kept;
+    if (late) return;
+    speak(fresh.content);
+    if (kept) rewrite(view, fresh.content);
+    else replace(fresh.content);
+    lead(view);
+    for (const [, node] of keyed(view, "data-scroll")) place(node);
+  };
+  const replace = (content) => {
     const open = new Map(keyed(view, "data-key").map(([key, node]) => [key, node.open]));
     const focused = view.contains(document.activeElement) && document.activeElement.closest(FOCUSABLE);
     const at = focused ? [...view.querySelectorAll(FOCUSABLE)].indexOf(focused) : -1;
-    const fresh = document.createElement("template");
-    fresh.innerHTML = model.get("html");
-    speak(fresh.content);
-    view.replaceChildren(fresh.content);
-    lead(view);
+    view.replaceChildren(content);
     for (const [key, node] of keyed(view, "data-key")) if (open.has(key)) node.open = open.get(key);
     shown.disconnect();
-    for (const [, node] of keyed(view, "data-scroll")) {
-      place(node);
-      shown.observe(node);
-    }
+    for (const [, node] of keyed(view, "data-scroll")) shown.observe(node);
     if (focused) refocus(focused, at);
   };
   const act = (event) => {
