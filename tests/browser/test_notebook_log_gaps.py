@@ -45,7 +45,7 @@ def own(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def spare(own: Lab) -> Iterator[Lab]:
-    """It, without notebooks and kernels."""
+    """The same one for each test, which leaves no notebook and no kernel behind in it."""
     yield own
     own.leave()
 

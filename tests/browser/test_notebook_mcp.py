@@ -58,14 +58,22 @@ def test_servers_are_added_seen_and_removed_by_click_and_by_key(lab: Lab, home: 
     find("button[aria-label='Forget lost']").click()
     find(".att-server:has-text('lost')").wait_for(state="detached")
 
+    def add_while_pressed(name: str, tools: str, shown: int) -> None:
+        more = [*PLAIN[1:], "--name", name, "--tools", tools]
+        server.post("mcp/servers", server=name, command=PLAIN[0], args=more)
+        find(f"summary:has-text('Tools {shown}')").wait_for()  # all above it would have been drawn by now
+
     find("button[aria-label='Disconnect plain']").hover()
     lab.page.mouse.down()
-    more = [*PLAIN[1:], "--name", "second", "--tools", "forecast,climate"]
-    server.post("mcp/servers", server="second", command=PLAIN[0], args=more)
-    find("summary:has-text('Tools 11')").wait_for()  # all above it would have been drawn by now
+    add_while_pressed("second", "forecast,climate", 11)
     lab.page.mouse.up()
     find(".att-server[data-state='disconnected']:has-text('plain')").wait_for()
-    for name in ("second", "far"):
+    find("button[aria-label='Disconnect second']").focus()
+    lab.page.keyboard.down("Space")
+    add_while_pressed("third", "tides", 3)
+    lab.page.keyboard.up("Space")
+    find(".att-server[data-state='disconnected']:has-text('second')").wait_for()
+    for name in ("third", "far"):
         find(f"button[aria-label='Disconnect {name}']").click()
         find(f".att-server[data-state='disconnected']:has-text('{name}')").wait_for()
     notebook.picture("mcp-disconnected", PANEL)
