@@ -1,4 +1,4 @@
-"""Measure typing beside a log view while a million lines come, in a real JupyterLab: `python -m tests.benchmarks.logview`.
+"""Measure typing beside a log view in a real JupyterLab during a flood of lines: `python -m tests.benchmarks.logview`.
 
 Side by side with the same flood while the kernel reads it and shows nothing, and while a cell prints it. How long a
 key takes until the next picture is the browser's own measure (Event Timing), and one key in 50 is left out as in INP,
