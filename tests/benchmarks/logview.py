@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.benchmarks.support.table import Row, print_table
 from tests.support.browser import VIEWPORT, Lab, chromium, start_lab
@@ -29,15 +30,16 @@ for block in range({LINES // 1000}):
     sys.stdout.flush()
 time.sleep(600)
 """
+LAST = f"line {LINES - 1:07d}"
 PROJECT = "import att\np = att.connect().project('flood')"
 VIEW = "p.logs.view()"
-NOTHING = """
+READ = """
 import threading
 def read():
     for line in p.logs.follow(): pass
 threading.Thread(target=read, daemon=True).start()
 """
-PRINTED = "for line in p.logs.follow(): print(line.text)"
+PRINT = "for line in p.logs.follow(): print(line.text)"
 TYPING = "pass  # somebody types here"
 # Keys below the least threshold there is are not told; they count as that.
 LEAST_MS = 16
@@ -60,74 +62,77 @@ class Typed:
     keys: list[float]
     seconds: float
     rows: int
-    notebook_bytes: int
 
     @property
     def inp(self) -> float:
         """The slowest key in ms, but for one in 50."""
         return self.keys[len(self.keys) // 50]
 
-    @property
-    def median(self) -> float:
-        return self.keys[len(self.keys) // 2]
-
 
 def flood(folder: Path) -> list[Row]:
-    """Type beside a log view until a million lines are there, and as long beside the others."""
+    """Type beside a log view until the last line is there, and as long beside the others."""
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     with Home(folder).closing() as home, chromium() as browser:
         server = start_lab(home, config={"ATT": {"log_limit_bytes": 1 << 30}})
         server.post("projects", id="flood", path=str(home.work), command=[sys.executable, "-c", WRITER])
         lab = Lab(server, browser.new_page(viewport=VIEWPORT), "flood")
-        view = _typed(lab, home, VIEW, "widget-view")
-        nothing = _typed(lab, home, NOTHING, "follow", view.seconds)
-        printed = _typed(lab, home, PRINTED, "of the flood", view.seconds)
-    beside = "read, not shown"
+
+        notebook = Notebook(lab, home.work, PROJECT, VIEW, TYPING).run()
+        notebook.find(".att-log-status").first.wait_for()
+        view = _type(notebook)
+        view_bytes = _leave(notebook, "widget-view")
+        read = _type(Notebook(lab, home.work, PROJECT, READ, TYPING).run(), view.seconds)
+        lab.leave()
+        notebook = Notebook(lab, home.work, PROJECT, PRINT, TYPING).begin()
+        printed = _type(notebook, view.seconds)
+        printed_bytes = _leave(notebook, "of the flood")
     return [
         Row(f"{LINES:,} lines in the page", LINES / view.seconds, "lines/s"),
         Row("key to picture, INP", view.inp, "ms", bar=100),
-        Row("key to picture, INP", view.inp, "ms", beside, nothing.inp),
+        Row("key to picture, INP", view.inp, "ms", "read, not shown", read.inp),
         Row("key to picture, INP", view.inp, "ms", "print in a cell", printed.inp, bar=0.5),
-        Row(f"key to picture, median of {len(view.keys)}", view.median, "ms", beside, nothing.median, bar=2),
-        Row("key to picture, slowest", view.keys[0], "ms", beside, nothing.keys[0]),
+        Row(
+            f"key to picture, median of {len(view.keys)}",
+            median(view.keys),
+            "ms",
+            "read, not shown",
+            median(read.keys),
+            bar=2,
+        ),
+        Row("key to picture, slowest", view.keys[0], "ms", "read, not shown", read.keys[0]),
         Row("rows in the page's tree, most", view.rows, "", bar=99),
-        Row("notebook file", view.notebook_bytes / 1000, "kB", bar=50),
-        Row("notebook file", view.notebook_bytes / 1000, "kB", "print in a cell", printed.notebook_bytes / 1000),
+        Row("notebook file", view_bytes / 1000, "kB", bar=50),
+        Row("notebook file", view_bytes / 1000, "kB", "print in a cell", printed_bytes / 1000),
     ]
 
 
-def _typed(lab: Lab, home: Home, shown: str, saved: str, seconds: float | None = None) -> Typed:
-    """Type for so long, or until the view has the last line; `saved` is in the file of the notebook then."""
-    notebook = Notebook(lab, home.work, PROJECT, shown, TYPING)
-    if shown is PRINTED:
-        notebook.begin()
-    else:
-        notebook.run()
-    if shown is VIEW:
-        notebook.find(".att-log-status").first.wait_for()
-    notebook.page.locator(".jp-CodeCell .cm-content").last.click()
-    notebook.page.evaluate(WATCH, LEAST_MS)
-    lab.server.post("projects/flood/runtime/start")
-    began, typed, rows, last = time.monotonic(), 0, 0, ""
-    while not last.startswith(f"line {LINES - 1:07d}"):
-        notebook.page.keyboard.press("x")
-        typed += 1
-        nodes, last = notebook.page.evaluate(SEEN)
-        rows = max(rows, nodes)
-        passed = time.monotonic() - began
-        if seconds is not None and passed > seconds:
-            break
+def _type(notebook: Notebook, seconds: float | None = None) -> Typed:
+    """Start the flood and type for so long, or until the view has the last line; then stop it."""
+    page, server = notebook.page, notebook.lab.server
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.evaluate(WATCH, LEAST_MS)
+    server.post("projects/flood/runtime/start")
+    began, passed, typed, rows, last = time.monotonic(), 0.0, 0, 0, ""
+    while not last.startswith(LAST) and (seconds is None or passed < seconds):
         if passed > PATIENCE_SECONDS:
             raise TimeoutError(f"The last line did not come; the page shows {last!r}.")
-        notebook.page.wait_for_timeout(50)
-    passed = time.monotonic() - began
-    lab.server.post("projects/flood/runtime/stop")
+        page.keyboard.press("x")
+        nodes, last = page.evaluate(SEEN)
+        typed, rows = typed + 1, max(rows, nodes)
+        page.wait_for_timeout(50)
+        passed = time.monotonic() - began
+    server.post("projects/flood/runtime/stop")
+    told: list[float] = page.evaluate("window.keys")
+    untold: list[float] = [LEAST_MS] * (typed - len(told))
+    return Typed(sorted(told + untold, reverse=True), passed, rows)
+
+
+def _leave(notebook: Notebook, written: str) -> int:
+    """Save and close the notebook; return the bytes of its file once `written` is in it."""
     notebook.save()
-    eventually(lambda: saved in notebook.path.read_text())
-    told = notebook.page.evaluate("window.keys")
-    keys = sorted([*told, *[LEAST_MS] * (typed - len(told))], reverse=True)
-    lab.leave()
-    return Typed(keys, passed, rows, notebook.path.stat().st_size)
+    eventually(lambda: written in notebook.path.read_text())
+    notebook.lab.leave()
+    return notebook.path.stat().st_size
 
 
 def main() -> int:
