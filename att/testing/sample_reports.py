@@ -32,14 +32,16 @@ def sample_reports(folder: str | Path, nodeids: Sequence[str], runs: int = 60, *
         frame[frame["nodeid"].isin(names)].assign(nodeid=lambda f: f["nodeid"].astype(object).map(names))
         for frame in (sample.results, sample.failures)
     )
-    written = []
-    for place in range(runs):
-        run = sample.runs.iloc[[place]]
-        run_id, branch, commit = (str(run[name].iloc[0]) for name in ("run_id", "branch", "commit"))
-        path = Path(folder).expanduser() / branch.replace("/", "-") / commit[:10] / f"{run_id}.xml"
-        tests, failed = (frame[frame["run_id"] == run_id] for frame in (results, failures))
-        written += to_junit(run.assign(branch=None, commit=None), tests, failed, path)
-    return written
+    place = Path(folder).expanduser()
+    written = to_junit(sample.runs.assign(branch=None, commit=None), results, failures, place)
+    labels = sample.runs.set_index("run_id")[["branch", "commit"]].astype(str)
+    return [_archived(path, *labels.loc[path.stem]) for path in written]
+
+
+def _archived(report: Path, branch: str, commit: str) -> Path:
+    kept = report.parent / branch.replace("/", "-") / commit[:10] / report.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    return report.rename(kept)
 
 
 def _models(sample: SampleHistory, size: int) -> list[str]:

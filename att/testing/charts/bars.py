@@ -15,6 +15,7 @@ from att.testing.analysis.durations import slowest as slowest_table
 from att.testing.analysis.executions import ordered_runs
 from att.testing.analysis.grouping import failure_groups, identified
 from att.testing.charts.parts import (
+    bars,
     bin_width,
     bins,
     counted,
@@ -63,8 +64,9 @@ def slowest(
     plain_axes(ax, chart.theme, grid="")
     y, p50, high = np.arange(len(top)), top["p50_seconds"].to_numpy(), top[name].to_numpy()
     colour = chart.theme.accent
-    ax.barh(y, p50, 0.62, color=colour, lw=0)
-    ax.barh(y, high - p50, 0.62, p50, facecolor=f"{colour}40", hatch="////", edgecolor=f"{colour}B0", lw=0)
+    bars(ax, y, p50, 0.62, upright=False, facecolor=colour)
+    reach: dict[str, Any] = {"facecolor": f"{colour}40", "hatch": "////", "edgecolor": f"{colour}B0"}
+    bars(ax, y, high - p50, 0.62, p50, upright=False, **reach)
     for at, value, part in zip(y, high, top["share"], strict=True):
         text = seconds_text(value) + (f"  ({part:.0%} of all time)" if part >= 0.005 else "")
         ax.annotate(text, (value, at), (6, 0), textcoords="offset points", va="center", size=9, color=chart.theme.text)
@@ -77,7 +79,7 @@ def slowest(
         chart,
         [
             Patch(facecolor=colour, label="median"),
-            Patch(facecolor=f"{colour}40", hatch="////", edgecolor=f"{colour}B0", lw=0, label=f"to p{q * 100:g}"),
+            Patch(**reach, lw=0, label=f"to p{q * 100:g}"),
         ],
     )
     return chart
@@ -115,7 +117,8 @@ def _draw_counts(ax: Axes, top: pd.DataFrame, theme: Theme) -> None:
     plain_axes(ax, theme, grid="")
     y = np.arange(len(top))
     style = STYLES["failed"]
-    ax.barh(y, top["failures"], 0.56, color=style.colour, hatch=style.hatch, edgecolor=theme.hatch, lw=0)
+    drawn = {"facecolor": style.colour, "hatch": style.hatch, "edgecolor": theme.hatch}
+    bars(ax, y, top["failures"].to_numpy(), 0.56, upright=False, **drawn)
     row: Any
     for at, row in zip(y, top.itertuples(), strict=True):
         tests, hit = counted(row.tests, "test"), counted(row.runs, "run")

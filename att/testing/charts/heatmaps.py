@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from att.testing.analysis.executions import FAIL, NONE, PASS, Executions, executions
 from att.testing.analysis.flakiness import flaky, outages
@@ -28,6 +27,7 @@ from att.testing.charts.parts import (
     new_chart,
     outcome_handles,
     plain_axes,
+    rectangles,
     short_labels,
     span_text,
 )
@@ -139,11 +139,10 @@ def _draw_cells(ax: Axes, e: Executions, rows: pd.DataFrame, column: npt.NDArray
 def _rectangles(
     ax: Axes, cells: pd.DataFrame, share: npt.NDArray[Any], colour: str, alpha: float, *, hang: bool = False
 ) -> None:
-    boxes = [
-        Rectangle((x - 0.45, y - 0.42 if hang else y + 0.42 - 0.84 * s), 0.9, 0.84 * s)
-        for x, y, s in zip(cells["x"], cells["y"], share, strict=True)
-    ]
-    ax.add_collection(PatchCollection(boxes, facecolor=colour, edgecolor="none", alpha=alpha))
+    x, y, height = cells["x"].to_numpy(), cells["y"].to_numpy(), 0.84 * share
+    top = y - 0.42 if hang else y + 0.42 - height
+    boxes = rectangles(x - 0.45, x + 0.45, top, top + height)
+    ax.add_collection(PolyCollection(list(boxes), facecolor=colour, edgecolor="none", alpha=alpha))
 
 
 def _handles(theme: Theme, names: list[str]) -> list[Any]:

@@ -17,6 +17,7 @@ from att.testing.analysis.statistics import wilson
 from att.testing.analysis.times import periods
 from att.testing.charts.parts import (
     Chart,
+    bars,
     bin_width,
     bins,
     counted,
@@ -138,7 +139,7 @@ def _draw_stack(ax: Axes, table: pd.DataFrame, outcomes: Sequence[str], theme: T
     for outcome in shown:
         style, height = STYLES[outcome], table[outcome].to_numpy()
         hatch = style.hatch if len(table) <= 60 else style.hatch[:2]
-        ax.bar(x, height, 0.82, base, color=style.colour, hatch=hatch, edgecolor=theme.hatch, lw=0)
+        bars(ax, x, height, 0.82, base, upright=True, facecolor=style.colour, hatch=hatch, edgecolor=theme.hatch)
         base = base + height
     ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
     ax.set_ylim(0, max(1.0, float(base.max())) * 1.06)

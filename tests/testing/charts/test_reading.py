@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from att.testing import charts
@@ -39,9 +38,9 @@ def tick_labels(axes: Axes) -> list[str]:
 def heights(axes: Axes) -> list[float]:
     """Height of each stack of bars."""
     found: dict[float, float] = defaultdict(float)
-    for bar in axes.patches:
-        assert isinstance(bar, Rectangle)
-        found[bar.get_x()] += bar.get_height()
+    for bars in axes.patches:
+        for corners in np.asarray(bars.get_path().vertices).reshape(-1, 5, 2)[:, :4]:  # the fifth only closes
+            found[corners[:, 0].min()] += np.ptp(corners[:, 1])
     return [found[x] for x in sorted(found)]
 
 
