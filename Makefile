@@ -29,6 +29,9 @@ $(VENV)/.all: $(BIN)/uv pyproject.toml
 demo: $(VENV)/.core  ## Run a service and a real NeMo Agent Toolkit app: health, logs, crash, restart, adoption.
 	@$(BIN)/python -m att.demo --dir $(DEMO_DIR)
 
+# Tests start a thousand processes, and each would compile ATT anew where the environment forbids to keep bytecode.
+test: export PYTHONDONTWRITEBYTECODE =
+
 test: check  ## Check the code, then run every test with real processes, servers, NAT and notebooks.
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
 

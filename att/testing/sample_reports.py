@@ -34,8 +34,8 @@ def sample_reports(folder: str | Path, nodeids: Sequence[str], runs: int = 60, *
     )
     place = Path(folder).expanduser()
     written = to_junit(sample.runs.assign(branch=None, commit=None), results, failures, place)
-    labels = sample.runs.set_index("run_id")[["branch", "commit"]].astype(str)
-    return [_archived(path, *labels.loc[path.stem]) for path in written]
+    labels = {str(run["run_id"]): (str(run["branch"]), str(run["commit"])) for run in sample.runs.to_dict("records")}
+    return [_archived(path, *labels[path.stem]) for path in written]
 
 
 def _archived(report: Path, branch: str, commit: str) -> Path:
