@@ -17,6 +17,7 @@ from att.events.kinds import EVENT_KINDS, KEPT_EVENTS
 from att.events.models import Event, EventPage
 from att.models import now
 from att.store import Store, tables
+from att.store.memo import Memo
 
 __all__ = ["EventLog"]
 
@@ -38,6 +39,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._written: Counter[str] = Counter()
+        self._quiet: Memo[EventPage] = Memo(store)
 
     def append(self, kind: str, *, project: str | None = None, run_id: str | None = None, **data: Any) -> Event:
         """Write an event and return it.
@@ -89,8 +91,17 @@ class EventLog:
         A cursor beyond the newest event is one of a log that is gone: reading goes on after the newest.
         Raises Invalid for a cursor that is not one of ours.
         """
+        question = (cursor, limit, project, tuple(kinds or ()), tail)
+        return self._quiet.get(
+            question,
+            lambda: self._read(cursor, limit, _conditions(project, kinds), tail),
+            worth=lambda page: not page.events,
+        )
+
+    def _read(
+        self, cursor: str | None, limit: int, conditions: list[ColumnElement[bool]], tail: int | None
+    ) -> EventPage:
         table = tables.events
-        conditions = _conditions(project, kinds)
         query = select(table).where(*conditions)
         with self._store.read() as connection:
             after = _after(cursor)

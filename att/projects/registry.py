@@ -15,6 +15,7 @@ from att.models import now, rewritten
 from att.projects.masking import unmasked
 from att.projects.models import Project, ProjectSettings
 from att.store import Store, tables
+from att.store.memo import Memo
 
 __all__ = ["ProjectRegistry"]
 
@@ -25,6 +26,7 @@ class ProjectRegistry:
     def __init__(self, store: Store, events: EventLog) -> None:
         self._store = store
         self._events = events
+        self._read: Memo[Project] = Memo(store)
 
     @property
     def folder(self) -> Path:
@@ -33,6 +35,9 @@ class ProjectRegistry:
 
     def get(self, project: str) -> Project:
         """Return a project. Raises NotFound, offering close names."""
+        return self._read.get(project, lambda: self._get(project))
+
+    def _get(self, project: str) -> Project:
         with self._store.read() as connection:
             return Project.stored(_record(connection, project))
 

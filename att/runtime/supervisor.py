@@ -23,7 +23,6 @@ from att.runtime.states import StateBook
 from att.runtime.timings import Timings
 from att.runtime.ward import Office, Sight, Ward
 from att.store import Store
-from att.store.engine import Changes
 
 __all__ = ["Supervisor", "observer_name"]
 
@@ -81,7 +80,7 @@ class Supervisor:
             timings,
             observer_name(me),
         )
-        self._changes: Changes | None = None
+        self._version = 0  # of the store, when this last looked at what others wrote
         self._unsubscribe: Callable[[], None] = lambda: None
         self._closed = False
 
@@ -101,8 +100,6 @@ class Supervisor:
         self._close_wards()
         self._probes.shutdown(cancel_futures=True)
         self._jobs.shutdown(cancel_futures=True)
-        if self._changes is not None:
-            self._changes.close()
         if self._lease.held:
             self._events.append("supervisor.stopped", pid=self._me.pid, host=self._me.host, by=self._me.kind)
             self._lease.release()
@@ -168,7 +165,8 @@ class Supervisor:
         try:
             if not self._lease.held:
                 self._take_over()
-            elif self._changes is not None and self._changes.any():
+            elif (version := self._store.version()) != self._version:
+                self._version = version
                 self._refresh()
         finally:
             self._loop.later(self._office.timings.check, self._check)
@@ -177,7 +175,7 @@ class Supervisor:
         if not self._lease.acquire(self._me):
             return
         try:
-            self._changes = self._store.changes()
+            self._version = self._store.version()
             self._events.append("supervisor.started", pid=self._me.pid, host=self._me.host, by=self._me.kind)
             for project in self._office.registry.list():
                 self._adopt(project.id)
@@ -192,9 +190,6 @@ class Supervisor:
 
     def _end_term(self) -> None:
         self._close_wards()
-        if self._changes is not None:
-            self._changes.close()
-            self._changes = None
         self._lease.release()
 
     def _adopt(self, project_id: str) -> None:

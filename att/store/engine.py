@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from att.errors import Busy, Conflict, Unavailable
 from att.locking import LOCK_EX, flock
 
-__all__ = ["Changes", "Store"]
+__all__ = ["Store"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 15.0
@@ -28,7 +29,8 @@ class Store:
     """Transactions over the database of one data directory.
 
     Several processes may open the same one. A write takes SQLite's write lock at its beginning, so a
-    read-then-write inside it cannot lose against another process.
+    read-then-write inside it cannot lose against another process. `_watching` guards `_watch`, the connection that
+    tells whether anybody has written.
     """
 
     def __init__(self, path: Path, *, network: bool = False) -> None:
@@ -48,6 +50,8 @@ class Store:
         )
         event.listen(self.engine, "connect", self._prepare)
         event.listen(self.engine, "begin", _begin)
+        self._watching = threading.Lock()
+        self._watch: PoolProxiedConnection | None = None
         try:
             self._migrate()
         except Exception as error:
@@ -87,9 +91,19 @@ class Store:
             with transaction:
                 yield connection
 
-    def changes(self) -> Changes:
-        """Begin to watch for what others write. Close it before the store."""
-        return Changes(self.engine.raw_connection())
+    def version(self) -> int:
+        """Return a number that is another one after every write that was committed, by this process or another."""
+        with self._watching:
+            if self._watch is None:
+                # Never writes: SQLite tells a connection of the writes of others only. Not of the pool, which is small.
+                self._watch = self.engine.raw_connection()
+                self._watch.detach()
+            cursor = self._watch.cursor()
+            try:
+                cursor.execute("PRAGMA data_version")
+                return int(cursor.fetchone()[0])  # type: ignore[index]
+            finally:
+                cursor.close()
 
     def vacuum(self) -> None:
         """Give the free space of the file back to the disk. Raises Busy while others use the database for long."""
@@ -104,6 +118,10 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self.engine.dispose()
 
     def _migrate(self) -> None:
@@ -138,35 +156,6 @@ class Store:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.exec_driver_sql(f"PRAGMA user_version={_RUNS_FROM}")
-
-
-class Changes:
-    """Says whether anybody has written to the database, in this process or another.
-
-    Keeps a connection of its own, which never writes: SQLite's data version compares on one connection only. Not for
-    several threads at once.
-    """
-
-    def __init__(self, connection: PoolProxiedConnection) -> None:
-        self._connection = connection
-        self._version = self._read()
-
-    def any(self) -> bool:
-        """Say whether something was written since this was last asked, or since the beginning."""
-        before, self._version = self._version, self._read()
-        return self._version != before
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
-
-    def _read(self) -> int:
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute("PRAGMA data_version")
-            return int(cursor.fetchone()[0])  # type: ignore[index]
-        finally:
-            cursor.close()
 
 
 def _begin(connection: Connection) -> None:

@@ -19,6 +19,7 @@ from att.errors import Busy, Conflict, PermissionDenied, Unavailable
 from att.models import now
 from att.settings import ATT
 from att.store import Store, engine, tables
+from att.store.memo import Memo
 from att.store.place import Place
 
 ROW = {"kind": "project.created", "data": "{}"}
@@ -65,20 +66,55 @@ def test_a_database_that_another_keeps_locked_is_busy(tmp_path: Path, monkeypatc
         assert count(store) == 1
 
 
+def write_elsewhere(store: Store) -> None:
+    with closing(sqlite3.connect(store.path)) as other, other:
+        other.execute("INSERT INTO events (at, kind, data) VALUES ('2026-01-01T00:00:00+00:00', 'x', '{}')")
+
+
 def test_opening_again_changes_nothing(store: Store) -> None:
-    with closing(store.changes()) as changes:
-        Store(store.path).close()
-        assert not changes.any()
+    before = store.version()
+    Store(store.path).close()
+    assert store.version() == before
 
 
-def test_a_write_on_any_other_connection_is_noticed_once(store: Store) -> None:
-    with closing(store.changes()) as changes, store.read(), store.read():  # the pool has given out others before
-        with sqlite3.connect(store.path) as other:
-            other.execute("INSERT INTO events (at, kind, data) VALUES ('2026-01-01T00:00:00+00:00', 'x', '{}')")
-        assert [changes.any(), changes.any()] == [True, False]
+def test_a_write_on_any_other_connection_is_another_version(store: Store) -> None:
+    seen = [store.version()]
+    with store.read(), store.read():  # the pool has given out others before
+        write_elsewhere(store)
+        seen += [store.version(), store.version()]
         with store.write() as connection:
             connection.execute(insert(tables.events).values(at=now(), **ROW))
-        assert [changes.any(), changes.any()] == [True, False]
+        seen += [store.version(), store.version()]
+    assert seen[1] == seen[2] != seen[0]
+    assert seen[3] == seen[4] != seen[1]
+
+
+def test_an_answer_is_kept_until_anybody_writes(store: Store) -> None:
+    memo: Memo[int] = Memo(store)
+    asked: list[int] = []
+
+    def ask() -> int:
+        asked.append(count(store))
+        return asked[-1]
+
+    assert [memo.get("how many", ask, worth=lambda _: True) for _ in range(3)] == [0, 0, 0]
+    write_elsewhere(store)
+    assert [memo.get("how many", ask) for _ in range(2)] == [1, 1]
+    assert memo.get("of another", ask) == 1
+    assert asked == [0, 1, 1]
+
+
+def test_an_answer_that_was_overtaken_by_a_write_is_not_kept(store: Store) -> None:
+    memo: Memo[int] = Memo(store)
+
+    def overtaken() -> int:
+        write_elsewhere(store)
+        return -1  # what it was before
+
+    assert memo.get("how many", overtaken) == -1
+    assert memo.get("how many", lambda: count(store)) == 1
+    assert memo.get("not worth it", lambda: 0) == 0
+    assert memo.get("not worth it", lambda: count(store)) == 1
 
 
 @pytest.mark.parametrize("runs_from", [0, 9999])
