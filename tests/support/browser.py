@@ -38,9 +38,13 @@ _ARGUMENTS = [
 _HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
 VIEWPORT: ViewportSize = {"width": 1360, "height": 860}
-# No question about news, and no check with Node whether JupyterLab should be built again.
+# No question about news, no planets over each page and theme that is loaded, and no check with Node whether JupyterLab
+# should be built again.
 _QUIET = {
-    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True},
+    "disabledExtensions": {
+        "@jupyterlab/apputils-extension:announcements": True,
+        "@jupyterlab/apputils-extension:splash": True,
+    },
     "buildAvailable": False,
     "buildCheck": False,
 }
@@ -158,7 +162,6 @@ class Lab:
         self.page.wait_for_function("window.jupyterapp !== undefined")
         self.page.evaluate("() => window.jupyterapp.restored")
         self.page.wait_for_function(_BROWSED)
-        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         return self.page
 
     def execute(self, command: str, **arguments: Any) -> None:
@@ -191,7 +194,6 @@ class Lab:
         if shown.count() == 0:
             self.execute("apputils:change-theme", theme=f"JupyterLab {name.title()}")
             shown.wait_for(state="attached")
-            self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def watch(self, words: dict[str, str]) -> None:
         """Note from now on when the page first shows each text, in what its selector finds."""
