@@ -23,6 +23,7 @@ from att.testing.history.table import Table
 from att.testing.loading.models import ImportResult
 from att.testing.models import TestRun, TestRunPage
 from tests.client.scripted import health
+from tests.support.shell import interactive_shell
 
 AT = "2026-01-01T00:00:00Z"
 EXIT = {"code": 7, "signal": None, "reason": "exit code 7", "started_at": AT, "exited_at": AT}
@@ -334,14 +335,9 @@ def test_an_element_of_any_sequence_is_one_line() -> None:
 
 
 def test_ipython_shows_values_by_their_views() -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell.instance()
-    try:
+    with interactive_shell() as shell:
         register_formatters()
         assert shell.display_formatter is not None
         data, _ = shell.display_formatter.format(RuntimeStatus.model_validate(STATUS))  # type: ignore[no-untyped-call]
         assert "● running" in data["text/plain"]
         assert "<table" in data["text/html"]
-    finally:
-        InteractiveShell.clear_instance()

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from att.client.session import Session
 from att.errors import ATTError, Internal
+from tests.support.shell import interactive_shell
 
 SAID = "NotFound: There is no project 'inw'."
 
 
 @pytest.fixture
 def shell(s: Session) -> Iterator[Any]:
-    made = InteractiveShell.instance()
-    made.user_ns["s"] = s
-    yield made
-    InteractiveShell.clear_instance()
+    with interactive_shell() as made:
+        made.user_ns["s"] = s
+        yield made
 
 
 def _shown(shell: Any, capsys: pytest.CaptureFixture[str], cell: str) -> list[str]:

@@ -10,21 +10,20 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
-from IPython.core.interactiveshell import InteractiveShell
 
 from att.client.discovery import open_workspace
 from att.client.project import ProjectHandle
 from att.client.session import Session
+from tests.support.shell import interactive_shell
 
 
 @pytest.fixture
 def shell(s: Session) -> Iterator[Any]:
-    made = InteractiveShell.instance()
-    made.run_line_magic("load_ext", "att")
-    made.user_ns["session_of_the_notebook"] = s
-    yield made
-    made.run_line_magic("unload_ext", "att")
-    InteractiveShell.clear_instance()
+    with interactive_shell() as made:
+        made.run_line_magic("load_ext", "att")
+        made.user_ns["session_of_the_notebook"] = s
+        yield made
+        made.run_line_magic("unload_ext", "att")
 
 
 def test_the_daily_commands_work_on_the_only_project(shell: Any, service: ProjectHandle) -> None:
