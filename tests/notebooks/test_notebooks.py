@@ -24,7 +24,7 @@ SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TOURS = [path for path in NOTEBOOKS if path.stem[0].isdigit()]
 PICTURE_BYTES = 150_000
-PARTS = 3
+PARTS = 2
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
