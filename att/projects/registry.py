@@ -26,7 +26,7 @@ class ProjectRegistry:
     def __init__(self, store: Store, events: EventLog) -> None:
         self._store = store
         self._events = events
-        self._read: Memo[Project] = Memo(store)
+        self._known: Memo[Project] = Memo(store)
 
     @property
     def folder(self) -> Path:
@@ -35,9 +35,9 @@ class ProjectRegistry:
 
     def get(self, project: str) -> Project:
         """Return a project. Raises NotFound, offering close names."""
-        return self._read.get(project, lambda: self._get(project))
+        return self._known.get(project, lambda: self._read(project))
 
-    def _get(self, project: str) -> Project:
+    def _read(self, project: str) -> Project:
         with self._store.read() as connection:
             return Project.stored(_record(connection, project))
 

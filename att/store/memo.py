@@ -26,8 +26,11 @@ class Memo(Generic[T]):
         self._version: int | None = None
         self._answers: dict[Hashable, T] = {}
 
-    def get(self, question: Hashable, ask: Callable[[], T], *, worth: Callable[[T], bool] = bool) -> T:
-        """Return the answer that is kept, or what `ask` returns, which is kept if it is `worth` the memory."""
+    def get(self, question: Hashable, ask: Callable[[], T], *, worth: Callable[[T], bool] = lambda _: True) -> T:
+        """Return the answer that is kept, or what `ask` returns, which is kept if it is `worth` the memory.
+
+        Everybody gets the same object, so it must not be changed.
+        """
         # Read before asking: an answer that is older than its version would be kept too long.
         version = self._store.version()
         with self._lock:

@@ -97,7 +97,7 @@ def test_an_answer_is_kept_until_anybody_writes(store: Store) -> None:
         asked.append(count(store))
         return asked[-1]
 
-    assert [memo.get("how many", ask, worth=lambda _: True) for _ in range(3)] == [0, 0, 0]
+    assert [memo.get("how many", ask) for _ in range(3)] == [0, 0, 0]
     write_elsewhere(store)
     assert [memo.get("how many", ask) for _ in range(2)] == [1, 1]
     assert memo.get("of another", ask) == 1
@@ -113,7 +113,7 @@ def test_an_answer_that_was_overtaken_by_a_write_is_not_kept(store: Store) -> No
 
     assert memo.get("how many", overtaken) == -1
     assert memo.get("how many", lambda: count(store)) == 1
-    assert memo.get("not worth it", lambda: 0) == 0
+    assert memo.get("not worth it", lambda: 0, worth=bool) == 0
     assert memo.get("not worth it", lambda: count(store)) == 1
 
 
