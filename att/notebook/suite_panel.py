@@ -131,9 +131,9 @@ def _bar(run: TestRun) -> str:
     segments = "".join(
         f"<i class='att-{tone}' style='width:{number / whole:.2%}'></i>" for tone, number in parts if number
     )
-    moving = " att-moving" if run.state == "running" else ""
+    rest = "<span class='att-moving'></span>" if run.state == "running" else ""
     known = f" aria-valuenow='{run.finished}' aria-valuemin='0' aria-valuemax='{whole}'" if run.collected else ""
-    return f"<div class='att-bar{moving}' role='progressbar' aria-label='Tests done'{known}>{segments}</div>"
+    return f"<div class='att-bar' role='progressbar' aria-label='Tests done'{known}>{segments}{rest}</div>"
 
 
 def _running(run: TestRun) -> str:

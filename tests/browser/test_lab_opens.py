@@ -5,8 +5,7 @@ from __future__ import annotations
 from tests.support.browser import Lab
 
 
-def test_jupyterlab_opens_without_an_error_and_asks_no_other_host(lab: Lab) -> None:
-    lab.open()
-    lab.theme("dark")
-    lab.theme("light")
-    assert (lab.errors, lab.off_site) == ([], [])
+def test_jupyterlab_opens_without_an_error_and_asks_no_other_host(panel: Lab) -> None:
+    panel.theme("dark")
+    panel.theme("light")
+    assert (panel.errors, panel.off_site) == ([], [])

@@ -83,11 +83,15 @@ def test_the_log_shows_the_newest_lines_in_few_rows_and_finds_marks_and_separate
     assert second == [*(f"line {n}" for n in range(MANY)), "red alert"]
 
 
-def test_a_log_of_very_long_lines_keeps_fewer_of_them(shop: Workshop) -> None:
+def test_a_log_of_very_long_lines_keeps_fewer_of_them_and_draws_how_each_begins(shop: Workshop) -> None:
     shop.project("wide", "for i in range(530): print('x' * 65_000, flush=True)\nimport time\ntime.sleep(1000)\n")
     shop.click("Open the log", "wide")
     shop.start("wide")
     expect(shop.page.locator(".jp-att-Log-kept")).to_have_text("516 of 530 lines")
+    expect(shop.page.locator(".jp-att-Log-cut").last).to_have_text(
+        "… 61,000 more characters: copy or download has them"
+    )
+    assert shop.page.locator(".jp-att-Log-text").last.inner_text() == "x" * 4000
 
 
 def test_a_log_that_does_not_follow_holds_still_while_old_lines_are_dropped(shop: Workshop) -> None:

@@ -73,7 +73,7 @@ def test_everything_of_a_project_by_click(lab: Lab, home: Home) -> None:
     find(".att-empty:has-text('No test run yet')").wait_for()
     notebook.picture("tests-empty", PANEL)
     notebook.click("Run tests")
-    find(".att-bar.att-moving").wait_for()
+    find(".att-bar .att-moving").wait_for(state="attached")
     find(".att-list summary").first.wait_for(timeout=90_000)
     find(".att-list summary").first.click()
     find(".att-list pre:has-text('Hello, Ada!')").first.wait_for()

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import Lab
+from tests.support.browser import POLLING_MS, Lab
 
 __all__ = ["COUNTING", "Workshop"]
 
@@ -96,7 +96,7 @@ class Workshop:
     def shows(self, lines: int) -> None:
         """Wait until the log panel keeps so many lines."""
         told = "document.querySelector('.jp-att-Log-kept').textContent.replaceAll(',', '')"
-        self.page.wait_for_function(f"parseInt({told}) >= {lines}")
+        self.page.wait_for_function(f"parseInt({told}) >= {lines}", polling=POLLING_MS)
 
     def lines(self) -> list[str]:
         """All lines that the log panel keeps, as its download gives them."""

@@ -20,7 +20,7 @@ from tests.support.contrast import FAINT
 from tests.support.servers import Home, Server
 from tests.support.waiting import eventually
 
-__all__ = ["SCREENSHOTS", "TOKEN", "VIEWPORT", "Lab", "chromium", "start_lab"]
+__all__ = ["POLLING_MS", "SCREENSHOTS", "TOKEN", "VIEWPORT", "Lab", "chromium", "start_lab"]
 
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 TOKEN = "lab-token"
@@ -37,6 +37,8 @@ _ARGUMENTS = [
 ]
 _HERE = ("127.0.0.1", "localhost")
 _PATIENCE_MS = 30_000
+POLLING_MS = 100
+"""Between two questions to a page. Each frame, as Playwright has it, makes sixty frames a second of a page at rest."""
 VIEWPORT: ViewportSize = {"width": 1360, "height": 860}
 # No question about news, no planets over each page and theme that is loaded, and no check with Node whether JupyterLab
 # should be built again.
@@ -159,9 +161,9 @@ class Lab:
 
     def ready(self) -> Page:
         """Wait until JupyterLab has restored its views."""
-        self.page.wait_for_function("window.jupyterapp !== undefined")
+        self.page.wait_for_function("window.jupyterapp !== undefined", polling=POLLING_MS)
         self.page.evaluate("() => window.jupyterapp.restored")
-        self.page.wait_for_function(_BROWSED)
+        self.page.wait_for_function(_BROWSED, polling=POLLING_MS)
         return self.page
 
     def execute(self, command: str, **arguments: Any) -> None:
@@ -202,7 +204,7 @@ class Lab:
     def shown(self, words: dict[str, str]) -> dict[str, float]:
         """Return when each was first shown, in seconds since 1970, once all are."""
         every = f"Object.keys(window.shownAt).length == {len(words)} && window.shownAt"
-        found: dict[str, float] = self.page.wait_for_function(every).json_value()
+        found: dict[str, float] = self.page.wait_for_function(every, polling=POLLING_MS).json_value()
         return found
 
     def screenshot(self, name: str) -> None:

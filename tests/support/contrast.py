@@ -11,35 +11,30 @@ FAINT = """() => {
   const IGNORED = ":disabled, [aria-disabled=true], [hidden], option, .att-voice, style, datalist";
   const NAMED = "button, input, select, textarea, summary, [role=img], [role=progressbar], [role=log]";
   const LEAST = 4.5, LARGE = 3;
+  const known = made => {
+    const found = new Map();
+    return key => (found.has(key) || found.set(key, made(key)), found.get(key));
+  };
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const rgba = colour => {
+  const rgba = known(colour => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;
     canvas.fillRect(0, 0, 1, 1);
     const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
     return [r, g, b, a / 255];
-  };
+  });
   const over = (upper, lower) => lower.map((low, i) => upper[i] * upper[3] + low * (1 - upper[3]));
-  const background = node => {
-    const layers = [];
-    for (let at = node; at; at = at.parentElement) {
-      const layer = rgba(getComputedStyle(at).backgroundColor);
-      if (layer[3]) layers.push(layer);
-      if (layer[3] === 1) break;
-    }
-    return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
-  };
+  const background = known(node => (node
+    ? over(rgba(getComputedStyle(node).backgroundColor), background(node.parentElement)) : [255, 255, 255]));
+  const opacity = known(node => (node
+    ? Number(getComputedStyle(node).opacity) * opacity(node.parentElement) : 1));
   const light = colour => {
     const [r, g, b] = colour.map(c => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const opacity = node => {
-    let all = 1;
-    for (let at = node; at; at = at.parentElement) all *= Number(getComputedStyle(at).opacity);
-    return all;
-  };
+  const outer = [...document.querySelectorAll(OURS)].filter(node => !node.parentElement?.closest(OURS));
   const faint = new Set();
-  for (const ours of document.querySelectorAll(OURS)) {
+  for (const ours of outer) {
     const walker = document.createTreeWalker(ours, NodeFilter.SHOW_TEXT);
     for (let text = walker.nextNode(); text; text = walker.nextNode()) {
       const node = text.parentElement, words = text.data.trim(), style = getComputedStyle(node);
@@ -54,7 +49,7 @@ FAINT = """() => {
       if (ratio < (large ? LARGE : LEAST)) faint.add(`${ratio.toFixed(2)} ${where}`);
     }
   }
-  for (const ours of document.querySelectorAll(OURS)) {
+  for (const ours of outer) {
     for (const node of ours.querySelectorAll(NAMED)) {
       const told = node.getAttribute("aria-label") || node.title || node.labels?.[0]?.textContent || node.textContent;
       if (!told?.trim() && node.checkVisibility()) faint.add(`no name: ${node.outerHTML.slice(0, 80)}`);

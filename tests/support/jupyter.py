@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.bare import BARE
+from tests.support.servers import OTHERS
 from tests.support.waiting import eventually
 
 __all__ = ["JupyterServer", "jupyter_server"]
 
+_EXTENSIONS = {"jupyter_ext": True} | OTHERS
 _OPTIONS = [
     "--no-browser",
     "--ServerApp.base_url=/a%40b/",
-    "--ServerApp.jpserver_extensions={'jupyter_ext': True}",
+    f"--ServerApp.jpserver_extensions={_EXTENSIONS}",
     "--ServerApp.reraise_server_extension_failures=True",
     "--ServerApp.allow_root=True",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from tests.support.browser import Lab
+from tests.support.browser import POLLING_MS, Lab
 
 __all__ = ["Notebook", "write_notebook"]
 
@@ -73,7 +73,7 @@ class Notebook:
 
     def wait(self) -> Notebook:
         """Wait until every cell is done; an error in one fails the test."""
-        self.page.wait_for_function(_ENDED, timeout=_PATIENCE_MS)
+        self.page.wait_for_function(_ENDED, timeout=_PATIENCE_MS, polling=POLLING_MS)
         errors = self.page.evaluate(_ERRORS)
         assert errors == [], errors
         self.page.locator(_IDLE).wait_for(timeout=_PATIENCE_MS)

@@ -18,9 +18,10 @@ import httpx
 from tests.support.bare import BARE
 from tests.support.waiting import eventually
 
-__all__ = ["Home", "Server"]
+__all__ = ["OTHERS", "Home", "Server"]
 
-_OTHERS = {"jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False, "jupyter_server_terminals": False}
+OTHERS = {"jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False, "jupyter_server_terminals": False}
+"""Extensions of this environment whose start takes longer than that of the server."""
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Home:
         `release` is a folder whose ATT is run instead of this checkout's.
         """
         if configure:
-            self._configure({"jupyter_ext": True} | ({} if lab else _OTHERS), config or {})
+            self._configure({"jupyter_ext": True} | ({} if lab else OTHERS), config or {})
         command = [str(python), "-m", "jupyterlab" if lab else "jupyter_server", "--no-browser", "--allow-root"]
         placed = any(option.startswith(("--ServerApp.sock=", "--ServerApp.port=")) for option in options)
         port = [] if placed else ["--ServerApp.port=0"]

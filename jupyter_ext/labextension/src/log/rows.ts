@@ -6,6 +6,8 @@ import { label, placeOf, Row } from './ring';
 
 export const ROW_HEIGHT = 19;
 const BEYOND = 12;
+/** Characters of a line that are drawn: a browser takes seconds for a screen of lines of 64 KiB. */
+const LONGEST = 4000;
 
 /** How rows are drawn. */
 export interface Look {
@@ -146,10 +148,18 @@ function draw(row: Row, look: Look, current: boolean): HTMLElement {
   mark.title = row.stream;
   node.classList.toggle('jp-att-mod-stderr', error);
   const text = span('', 'jp-att-Log-text');
+  let room = LONGEST;
+  let beyond = 0;
   for (const piece of pieces(row.text)) {
-    text.append(...marked(piece.text, piece.classes.join(' '), look.wanted));
+    const shown = piece.text.slice(0, room);
+    text.append(...marked(shown, piece.classes.join(' '), look.wanted));
+    room -= shown.length;
+    beyond += piece.text.length - shown.length;
   }
   node.append(mark, text);
+  if (beyond) {
+    node.append(span(`… ${beyond.toLocaleString('en')} more characters: copy or download has them`, 'jp-att-Log-cut'));
+  }
   return node;
 }
 
