@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, Unpack, get_args, get_origin
@@ -267,7 +269,22 @@ class Operation:
         values = {
             p.name: getattr(arguments, p.name) for p in self.wire_parameters if not p.omittable or p.name in given
         }
-        return self.function(target, **values)
+        with self.refusing_names():
+            return self.function(target, **values)
+
+    @contextmanager
+    def refusing_names(self) -> Iterator[None]:
+        """Raise Invalid where the system refuses what was given as a name, or as text."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise Invalid(f"{self.name} cannot take a name that is too long for a file; give a shorter one.") from None
+        except UnicodeEncodeError as error:
+            if error.reason != "surrogates not allowed":
+                raise
+            raise Invalid(f"{self.name} cannot take half a character, as in {error.object[:80]!r}.") from None
 
 
 def _unpacked(hint: Any) -> dict[str, Any]:

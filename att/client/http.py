@@ -53,9 +53,15 @@ class HttpTransport:
         self.token = token
         self._sock = sock
         self._trust_env = not is_loopback(url)
-        self._verify = _trusting(certfile) if certfile else httpx.create_ssl_context(trust_env=self._trust_env)
+        self._verify = self._context(certfile)
         self._client = self._open()
         self._streams: dict[int, httpx.Client] = {}
+
+    def _context(self, certfile: str | None) -> ssl.SSLContext | bool:
+        if certfile:
+            return _trusting(certfile)
+        # Loading the authorities takes 50 ms, and without TLS there is no certificate to verify.
+        return httpx.URL(self.where).scheme == "https" and httpx.create_ssl_context(trust_env=self._trust_env)
 
     def _open(self) -> httpx.Client:
         return httpx.Client(
@@ -152,7 +158,10 @@ class HttpTransport:
                 parts[parameter.location][parameter.name] = values[parameter.name]
         path = operation.path.format(**{name: quote(str(value), safe="") for name, value in parts["path"].items()})
         body = parts["body"] if operation.method in ("POST", "PUT", "PATCH") else None
-        return self._client.build_request(operation.method, path.lstrip("/"), params=_query(parts["query"]), json=body)
+        with operation.refusing_names():
+            return self._client.build_request(
+                operation.method, path.lstrip("/"), params=_query(parts["query"]), json=body
+            )
 
     def _events(self, request: httpx.Request, tick_seconds: float | None, stop: Stop) -> Iterator[ServerSentEvent]:
         """Yield the events of one stream. Raises what the server answers or tells instead."""

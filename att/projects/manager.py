@@ -316,6 +316,8 @@ def _check_folder(path: str) -> None:
 
 
 def _check_empty(target: Path) -> None:
+    if "\0" in str(target):
+        raise Invalid("A path holds no NUL; choose another one.", path=str(target))
     if target.is_symlink() and not target.exists():
         raise Conflict(f"{target} is a link that leads nowhere; choose another path.", path=str(target))
     if not target.exists():

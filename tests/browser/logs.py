@@ -27,10 +27,10 @@ while True:
 """
 
 
-def made(name: str, code: str) -> str:
-    """Return the source of a cell that makes the project `p`, which runs this code."""
+def made(name: str, code: str, where: str = "") -> str:
+    """Return the source of a cell that makes the project `p`, which runs this code; `where` is what to connect to."""
     project = f"p = s.project({name!r}, path='.', command=[{sys.executable!r}, '-u', '-c', {code!r}])"
-    return f"import att\ns = att.connect()\n{project}"
+    return f"import att\ns = att.connect({where})\n{project}"
 
 
 def no_line_twice(notebook: Notebook) -> None:

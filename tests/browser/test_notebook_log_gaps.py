@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.browser.logs import COLOURED, made, no_line_twice
-from tests.support.browser import VIEWPORT, Lab, start_lab
+from tests.support.browser import Lab
 from tests.support.notebook import Notebook
-from tests.support.servers import Home
+from tests.support.servers import Home, Server
 from tests.support.waiting import eventually
 
 LINE_BYTES, BURST = 100, 300_000
@@ -34,26 +33,19 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module")
-def own(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab that keeps little of each log, and may be restarted."""
-    context = browser.new_context(viewport=VIEWPORT)
-    with Home(tmp_path_factory.mktemp("spare")).closing() as home:
-        yield Lab(start_lab(home, config=SMALL_LOGS), context.new_page(), "spare")
-    context.close()
-
-
 @pytest.fixture
-def spare(own: Lab) -> Iterator[Lab]:
-    """The same one for each test, which leaves no notebook and no kernel behind in it."""
-    yield own
-    own.leave()
+def small(tmp_path: Path) -> Iterator[Server]:
+    """A server elsewhere that keeps little of each log."""
+    with Home(tmp_path / "small").closing() as home:
+        server = home.start(config=SMALL_LOGS)
+        server.get("health")
+        yield server
 
 
-def test_output_that_is_gone_is_marked_where_it_is_missing_with_its_size(spare: Lab) -> None:
-    work = spare.server.home.work
+def test_output_that_is_gone_is_marked_where_it_is_missing_with_its_size(lab: Lab, home: Home, small: Server) -> None:
+    work, there = home.work, "{url!r}, token={token!r}".format_map(small.facts)
     start = "import os\nprint(os.getpid())\np.runtime.start(wait='running')\np.logs.view(max_lines=100_000)"
-    notebook = Notebook(spare, work, made("rotating", ROTATING), start).run()
+    notebook = Notebook(lab, work, made("rotating", ROTATING, there), start).run()
     eventually(lambda: notebook.value("el => el.attLog.store.lines") == 100)
     kernel = int(notebook.find(".jp-OutputArea-output pre").first.inner_text())
     os.kill(kernel, signal.SIGSTOP)  # whoever reads is slower than what is written
@@ -66,8 +58,7 @@ def test_output_that_is_gone_is_marked_where_it_is_missing_with_its_size(spare: 
     last = f"line {BURST + 99:0{LINE_BYTES - 6}d}"
     eventually(lambda: notebook.value("el => el.attLog.plain()").endswith(f"{last}\n"), timeout=60)
     _gaps_stand_where_lines_are_missing(notebook.value("el => el.attLog.plain()").splitlines())
-    spare.server.post("projects/rotating/runtime/stop")
-    assert (spare.off_site, spare.errors) == ([], [])
+    assert (lab.off_site, lab.errors) == ([], [])
 
 
 def _gaps_stand_where_lines_are_missing(rows: list[str]) -> None:
@@ -88,19 +79,17 @@ def _gaps_stand_where_lines_are_missing(rows: list[str]) -> None:
     assert (gaps > 0, following) == (True, BURST + 100)
 
 
-def test_a_server_that_was_restarted_shows_the_log_again_and_nothing_twice(spare: Lab) -> None:
-    first = spare.server
+def test_a_server_that_was_restarted_shows_the_log_again_and_nothing_twice(lab: Lab, home: Home) -> None:
     start = "p.runtime.start(wait='running')\np.logs.view()"
-    notebook = Notebook(spare, first.home.work, made("survivor", COLOURED), start).run()
+    notebook = Notebook(lab, home.work, made("survivor", COLOURED), start).run()
     notebook.find(".att-log-row:has-text('tick 2')").first.wait_for()
     seen = notebook.value("el => el.attLog.store.lines")
-    pid = first.get("projects/survivor/runtime/status")["pid"]
+    pid = lab.server.get("projects/survivor/runtime/status")["pid"]
     notebook.save()
-    port = urlsplit(spare.url).port
-    first.end()
-    spare.server = start_lab(first.home, f"--ServerApp.port={port}", config=SMALL_LOGS)
-    assert spare.server.get("projects/survivor/runtime/status")["pid"] == pid, "the project goes on"
+    lab.server.again()
+    assert lab.server.get("projects/survivor/runtime/status")["pid"] == pid, "the project goes on"
     notebook.reload(save=False)
     notebook.run()
     eventually(lambda: notebook.value("el => el.attLog.store.lines") > seen)
     no_line_twice(notebook)
+    lab.server.post("projects/survivor/runtime/stop")

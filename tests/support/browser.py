@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, ViewportSize, expect, sync_playwright
 
@@ -157,7 +156,7 @@ class Lab:
     def saved(self, *words: str) -> None:
         """Wait until JupyterLab has saved a layout of this workspace in which these words are."""
         address = f"{self.url}lab/api/workspaces/{self.workspace}?token={TOKEN}"
-        eventually(lambda: all(word in httpx.get(address, trust_env=False, timeout=30).text for word in words))
+        eventually(lambda: all(word in self.server.api.get(address).text for word in words))
 
     def ready(self) -> Page:
         """Wait until JupyterLab has restored its views."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -30,6 +31,8 @@ class Server:
 
     process: subprocess.Popen[bytes]
     home: Home
+    command: list[str]
+    environment: dict[str, str]
     log: Path
     client: httpx.Client | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +72,15 @@ class Server:
         response = self.api.post(path, json=body)
         assert response.is_success, response.text
         return response.json()
+
+    def again(self) -> None:
+        """End it and start it once more, at the same port."""
+        port = f"--ServerApp.port={urlsplit(self.facts['url']).port}"
+        self.end()
+        self.command = [port if option == "--ServerApp.port=0" else option for option in self.command]
+        self.process = self.home.run(self.command, self.environment, self.log)
+        self.client, self.facts = None, {}
+        self.get("health")
 
     def end(self, signal_number: int = signal.SIGTERM, timeout: float = 60) -> int:
         """Send a signal and return the exit code."""
@@ -129,13 +141,16 @@ class Home:
             command.append(f"--ATT.data_dir={self.data}")
         log = self.root / f"server-{len(self.servers)}.log"
         environment = self.environment | ({"PYTHONPATH": str(release)} if release else {})
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                command, cwd=self.work, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-            )
-        server = Server(process, self, log)
+        server = Server(self.run(command, environment, log), self, command, environment, log)
         self.servers.append(server)
         return server
+
+    def run(self, command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a process in the working folder, which writes behind what is in `log`."""
+        with log.open("ab") as file:
+            return subprocess.Popen(
+                command, cwd=self.work, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            )
 
     def _configure(self, extensions: dict[str, bool], config: dict[str, Any]) -> None:
         settings: dict[str, Any] = {

@@ -24,7 +24,7 @@ from tests.support.servers import Home, Server
 CONFIG = {
     "generation": {"deterministic": True, "database": "none", "with-security-parameters": False},
     "phases": {"stateful": {"enabled": False}},
-    "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 501, 504]}},
+    "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 501, 503, 504]}},
 }
 SCHEMA = schemathesis.openapi.from_dict(openapi_document("/api/v1"), config=SchemathesisConfig.from_dict(CONFIG))
 LEFT_OUT = [use_after_free, ensure_resource_availability, positive_data_acceptance, negative_data_rejection]
@@ -52,6 +52,9 @@ def harmless(case: Any, work: Path) -> None:
         for name in ("url", "git_url"):
             if isinstance(case.body.get(name), str):
                 case.body[name] = "http://127.0.0.1:9/" + case.body[name][:10].encode().hex()
+    for name, value in (case.query or {}).items():
+        if isinstance(value, str):
+            case.query[name] = value[:2000]  # any HTTP server closes the connection over a head of 64 KiB
     if case.operation.method == "delete":
         case.query.pop("files", None)
 
